@@ -1,0 +1,32 @@
+"""The one vocabulary: pure data, no input or output.  Times are ``int`` nanoseconds since the epoch, UTC."""
+
+from firstlight.model.findings import Finding, Severity
+from firstlight.model.health import Health, HealthPart, HealthReport, HealthState, combine, state_of
+from firstlight.model.level import Level, level_name, parse_level
+from firstlight.model.resource import Resource
+from firstlight.model.series import Kind, Series
+from firstlight.model.signals import Batch, Event, ExponentialPoint, Samples, Span, SpanEvent, SpanLink
+
+__all__ = [
+    "Batch",
+    "Event",
+    "ExponentialPoint",
+    "Finding",
+    "Health",
+    "HealthPart",
+    "HealthReport",
+    "HealthState",
+    "Kind",
+    "Level",
+    "Resource",
+    "Samples",
+    "Series",
+    "Severity",
+    "Span",
+    "SpanEvent",
+    "SpanLink",
+    "combine",
+    "level_name",
+    "parse_level",
+    "state_of",
+]

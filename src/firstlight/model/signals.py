@@ -1,0 +1,164 @@
+"""What is recorded, and the batch that carries it from a sender to a store."""
+
+from array import array
+from typing import Any
+
+import msgspec
+
+from firstlight.model.level import Level
+from firstlight.model.resource import Resource
+from firstlight.model.series import Series
+
+
+class Event(msgspec.Struct, array_like=True, gc=False):
+    """Something that happened; an OTLP log record.
+
+    Attributes:
+        time_ns: when.
+        name: what, in the emitter's own words (``zone_transition``); may be empty for a plain log line.
+        level: OTLP severity number 1..24.
+        subsystem: first half of the scope.
+        component: second half of the scope.
+        body: the human sentence, if there is one.
+        attributes: plain JSON values, bounded by whoever records.
+        trace_id: 32 lower-case hex digits, or empty.
+        span_id: 16 lower-case hex digits, or empty.
+    """
+
+    time_ns: int
+    name: str
+    level: int = Level.INFO
+    subsystem: str = ""
+    component: str = ""
+    body: str = ""
+    attributes: dict[str, Any] = {}
+    trace_id: str = ""
+    span_id: str = ""
+
+
+class SpanEvent(msgspec.Struct, array_like=True, gc=False):
+    """A moment inside a span."""
+
+    time_ns: int
+    name: str
+    attributes: dict[str, Any] = {}
+
+
+class SpanLink(msgspec.Struct, array_like=True, gc=False):
+    """A pointer from a span to another one, perhaps of another trace."""
+
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any] = {}
+
+
+class Span(msgspec.Struct, array_like=True, gc=False):
+    """A piece of work with a beginning and an end.
+
+    Attributes:
+        start_ns: when it began.
+        end_ns: when it ended; never before ``start_ns``.
+        name: the operation.
+        trace_id: 32 lower-case hex digits.
+        span_id: 16 lower-case hex digits.
+        parent_id: the enclosing span's id; empty for a root.
+        kind: ``internal``, ``server``, ``client``, ``producer`` or ``consumer``.
+        status: ``unset``, ``ok`` or ``error``.
+        status_message: why, when it is an error.
+    """
+
+    start_ns: int
+    end_ns: int
+    name: str
+    trace_id: str
+    span_id: str
+    parent_id: str = ""
+    kind: str = "internal"
+    status: str = "unset"
+    status_message: str = ""
+    subsystem: str = ""
+    component: str = ""
+    attributes: dict[str, Any] = {}
+    events: list[SpanEvent] = []
+    links: list[SpanLink] = []
+
+
+class ExponentialPoint(msgspec.Struct, array_like=True, gc=False):
+    """One point of a base-2 exponential histogram, cumulative, as OTLP has it.
+
+    Bucket ``i`` of ``positive`` covers ``(base^(offset+i), base^(offset+i+1)]`` with ``base = 2 ** 2 ** -scale``.
+    The series has ``field="value"`` and ``kind=histogram``.
+    """
+
+    series_id: int
+    time_ns: int
+    count: int
+    sum: float
+    scale: int
+    zero_count: int = 0
+    zero_threshold: float = 0.0
+    positive_offset: int = 0
+    positive: list[int] = []
+    negative_offset: int = 0
+    negative: list[int] = []
+    min: float | None = None
+    max: float | None = None
+
+
+class Samples:
+    """Columns of samples; row ``i`` is ``(series_ids[i], times_ns[i], values[i])``.
+
+    Attributes:
+        series_ids: signed 64-bit integers.
+        times_ns: signed 64-bit integers.
+        values: doubles, kept bit for bit.
+    """
+
+    __slots__ = ("series_ids", "times_ns", "values")
+
+    def __init__(self) -> None:
+        self.series_ids: array[int] = array("q")
+        self.times_ns: array[int] = array("q")
+        self.values: array[float] = array("d")
+
+    def add(self, series_id: int, time_ns: int, value: float) -> None:
+        """Append one row."""
+        self.series_ids.append(series_id)
+        self.times_ns.append(time_ns)
+        self.values.append(value)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Batch:
+    """Signals of one sender, in memory between two stages.
+
+    Attributes:
+        resource: the sender of the events and spans (a series names its own).
+        events: in the order they happened.
+        spans: ended ones.
+        samples: columns of samples.
+        exponential: points of exponential histograms.
+        series: the definition of every ``series_id`` that ``samples`` and ``exponential`` use.
+    """
+
+    __slots__ = ("events", "exponential", "resource", "samples", "series", "spans")
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        self.events: list[Event] = []
+        self.spans: list[Span] = []
+        self.samples = Samples()
+        self.exponential: list[ExponentialPoint] = []
+        self.series: dict[int, Series] = {}
+
+    def add_sample(self, series: Series, time_ns: int, value: float) -> None:
+        """Append one sample and remember its series."""
+        series_id = series.id()
+        self.series[series_id] = series
+        self.samples.add(series_id, time_ns, value)
+
+    def __len__(self) -> int:
+        """Rows of all kinds."""
+        return len(self.events) + len(self.spans) + len(self.samples) + len(self.exponential)
