@@ -12,7 +12,7 @@ from firstlight.errors import PluginError
 
 BUILTINS: dict[str, dict[str, str]] = {
     "exporter": {
-        "lake": "firstlight.export.lake:LakeExporter",
+        "lake": "firstlight.store.sink:LakeExporter",
         "memory": "firstlight.export.memory:MemoryExporter",
         "otlp": "firstlight.export.otlp:OtlpExporter",
     },
