@@ -1,0 +1,133 @@
+"""Log frames to Arrow columns."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from firstlight.model import Event, ExponentialPoint, Resource, Series, Span
+from firstlight.store import schema
+from firstlight.store.frame import RowGroup, Sections
+
+_encode_json = msgspec.json.Encoder().encode
+_NS_PER_US = 1000
+_EMPTY = "{}"
+
+
+def samples_table(frames: Iterable[Sections]) -> pa.Table:
+    """Return the samples of ``frames`` in the tail's schema, one chunk per frame, values untouched."""
+    batches = [_samples_batch(frame) for frame in frames if len(frame.values)]
+    return pa.Table.from_batches(batches, schema.TAIL_SAMPLES)
+
+
+def _samples_batch(frame: Sections) -> pa.RecordBatch:
+    micros, rest = split_ns(np.frombuffer(frame.times, "<i8"))
+    ids = np.frombuffer(frame.ids, "<i8")
+    values = np.frombuffer(frame.values, "<f8")
+    columns = [pa.array(ids), pa.array(micros, schema.TIME), pa.array(rest), pa.array(values)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema.TAIL_SAMPLES)
+
+
+def split_ns(times_ns: "np.ndarray[Any, np.dtype[np.int64]]") -> tuple[Any, Any]:
+    """Return whole microseconds (int64) and the nanoseconds left (int16) of each time."""
+    micros = times_ns // _NS_PER_US
+    return micros, (times_ns - micros * _NS_PER_US).astype(np.int16)
+
+
+def series_table(definitions: Iterable[tuple[int, Series]]) -> pa.Table:
+    """Return series definitions as rows of the ``series`` table."""
+    rows = [
+        (i, s.name, list(s.labels), s.service, s.session_id, s.scope, s.field, s.kind.value, s.unit, s.description)
+        for i, s in definitions
+    ]
+    return _table(rows, schema.SERIES)
+
+
+def events_table(groups: Iterable[RowGroup]) -> pa.Table:
+    """Return the events of ``groups`` as rows of the ``events`` table."""
+    return _table([_event_row(e, _sender(g[0])) for g in groups if g[1] for e in g[1]], schema.EVENTS)
+
+
+def spans_table(groups: Iterable[RowGroup]) -> pa.Table:
+    """Return the spans of ``groups`` as rows of the ``spans`` table."""
+    return _table([_span_row(s, _sender(g[0])) for g in groups if g[2] for s in g[2]], schema.SPANS)
+
+
+def exponential_table(groups: Iterable[RowGroup]) -> pa.Table:
+    """Return the exponential histogram points of ``groups`` as rows of their table."""
+    return _table([_point_row(p) for g in groups for p in g[3]], schema.EXPONENTIAL)
+
+
+def _table(rows: Sequence[tuple[Any, ...]], table_schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [()] * len(table_schema)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, table_schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=table_schema)
+
+
+def _sender(resource: Resource) -> tuple[str, str, str, int, str]:
+    return resource.service, resource.session_id, resource.host, resource.pid, _json(resource.attributes)
+
+
+def _event_row(event: Event, sender: tuple[Any, ...]) -> tuple[Any, ...]:
+    micros, rest = divmod(event.time_ns, _NS_PER_US)
+    return (
+        micros,
+        rest,
+        event.level,
+        event.subsystem,
+        event.component,
+        event.name,
+        event.body,
+        _json(event.attributes),
+        event.trace_id,
+        event.span_id,
+        *sender,
+    )
+
+
+def _span_row(span: Span, sender: tuple[Any, ...]) -> tuple[Any, ...]:
+    micros, rest = divmod(span.start_ns, _NS_PER_US)
+    return (
+        micros,
+        rest,
+        span.end_ns - span.start_ns,
+        span.name,
+        span.kind,
+        span.status,
+        span.status_message,
+        span.trace_id,
+        span.span_id,
+        span.parent_id,
+        span.subsystem,
+        span.component,
+        _json(span.attributes),
+        _json([{"time_ns": e.time_ns, "name": e.name, "attributes": e.attributes} for e in span.events]),
+        _json([{"trace_id": k.trace_id, "span_id": k.span_id, "attributes": k.attributes} for k in span.links]),
+        *sender,
+    )
+
+
+def _point_row(point: ExponentialPoint) -> tuple[Any, ...]:
+    micros, rest = divmod(point.time_ns, _NS_PER_US)
+    return (
+        point.series_id,
+        micros,
+        rest,
+        point.count,
+        point.sum,
+        point.scale,
+        point.zero_count,
+        point.zero_threshold,
+        point.positive_offset,
+        point.positive,
+        point.negative_offset,
+        point.negative,
+        point.min,
+        point.max,
+    )
+
+
+def _json(value: Any) -> str:
+    return _encode_json(value).decode() if value else _EMPTY if isinstance(value, dict) else "[]"

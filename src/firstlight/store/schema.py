@@ -1,0 +1,136 @@
+"""The stable schema of a lake: one table per signal, the same columns in the log's tail and in sealed segments.
+
+``time`` is microseconds, UTC, so that every engine compares it with its own clock; ``ns`` holds the rest of the
+nanoseconds (0..999).  In a sealed segment of ``samples`` a value is ``value_int / value_divisor`` where that is exact
+bit for bit, else ``value_double`` (:mod:`firstlight.store.encoding`).
+"""
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", "UTC")
+LABELS = pa.map_(pa.string(), pa.string())
+_COUNTS = pa.list_(pa.int64())
+
+_SENDER = [
+    ("service", pa.string()),
+    ("session_id", pa.string()),
+    ("host", pa.string()),
+    ("pid", pa.int64()),
+    ("resource", pa.string()),
+]
+
+SAMPLES = pa.schema(
+    [
+        ("series_id", pa.int64()),
+        ("time", TIME),
+        ("ns", pa.int16()),
+        ("value_int", pa.int64()),
+        ("value_divisor", pa.int32()),
+        ("value_double", pa.float64()),
+    ]
+)
+SERIES = pa.schema(
+    [
+        ("series_id", pa.int64()),
+        ("name", pa.string()),
+        ("labels", LABELS),
+        ("service", pa.string()),
+        ("session_id", pa.string()),
+        ("scope", pa.string()),
+        ("field", pa.string()),
+        ("kind", pa.string()),
+        ("unit", pa.string()),
+        ("description", pa.string()),
+    ]
+)
+EVENTS = pa.schema(
+    [
+        ("time", TIME),
+        ("ns", pa.int16()),
+        ("level_number", pa.int8()),
+        ("subsystem", pa.string()),
+        ("component", pa.string()),
+        ("name", pa.string()),
+        ("body", pa.string()),
+        ("attributes", pa.string()),
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        *_SENDER,
+    ]
+)
+SPANS = pa.schema(
+    [
+        ("time", TIME),
+        ("ns", pa.int16()),
+        ("duration_ns", pa.int64()),
+        ("name", pa.string()),
+        ("kind", pa.string()),
+        ("status", pa.string()),
+        ("status_message", pa.string()),
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("parent_id", pa.string()),
+        ("subsystem", pa.string()),
+        ("component", pa.string()),
+        ("attributes", pa.string()),
+        ("events", pa.string()),
+        ("links", pa.string()),
+        *_SENDER,
+    ]
+)
+EXPONENTIAL = pa.schema(
+    [
+        ("series_id", pa.int64()),
+        ("time", TIME),
+        ("ns", pa.int16()),
+        ("count", pa.int64()),
+        ("sum", pa.float64()),
+        ("scale", pa.int32()),
+        ("zero_count", pa.int64()),
+        ("zero_threshold", pa.float64()),
+        ("positive_offset", pa.int32()),
+        ("positive", _COUNTS),
+        ("negative_offset", pa.int32()),
+        ("negative", _COUNTS),
+        ("min", pa.float64()),
+        ("max", pa.float64()),
+    ]
+)
+
+TABLES: dict[str, pa.Schema] = {
+    "samples": SAMPLES,
+    "series": SERIES,
+    "events": EVENTS,
+    "spans": SPANS,
+    "exponential": EXPONENTIAL,
+}
+
+TAIL_SAMPLES = pa.schema(
+    [("series_id", pa.int64()), ("time", TIME), ("ns", pa.int16()), ("value", pa.float64())],
+)
+"""Samples in the tail have their value as it came."""
+
+SORT_KEYS = {
+    "samples": ["series_id", "time"],
+    "exponential": ["series_id", "time"],
+    "series": ["name", "series_id"],
+    "events": ["time"],
+    "spans": ["time"],
+}
+
+SQL_TYPES = {
+    pa.int64(): "BIGINT",
+    pa.int32(): "INTEGER",
+    pa.int16(): "SMALLINT",
+    pa.int8(): "TINYINT",
+    pa.float64(): "DOUBLE",
+    pa.string(): "VARCHAR",
+    TIME: "TIMESTAMPTZ",
+    LABELS: "MAP(VARCHAR, VARCHAR)",
+    _COUNTS: "BIGINT[]",
+}
+
+
+def sql_columns(schema: pa.Schema) -> str:
+    """Return the columns of ``schema`` as SQL: ``name TYPE, …``."""
+    return ", ".join(f'"{field.name}" {SQL_TYPES[field.type]}' for field in schema)
