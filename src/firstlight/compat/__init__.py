@@ -1,0 +1,1 @@
+"""The specifications' literal names over the same engine; thin, without logic."""

@@ -1,0 +1,1 @@
+"""Streaming detectors, one per file; each turns samples into findings."""

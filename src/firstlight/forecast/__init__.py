@@ -1,0 +1,1 @@
+"""Forecasters, intervals, breaches and their backtest."""

@@ -1,0 +1,1 @@
+"""Policies, decisions and the engine that acts; the only part that may change the world."""

@@ -1,0 +1,1 @@
+"""Analysis of requests and behaviour; its rules are data."""

@@ -1,0 +1,1 @@
+"""Mergeable arithmetic over samples; pure, so that history can be replayed."""

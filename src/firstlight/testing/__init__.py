@@ -1,0 +1,1 @@
+"""What a project that uses Firstlight needs to test its own telemetry."""
