@@ -1,0 +1,25 @@
+"""``firstlight version``."""
+
+import platform
+
+import typer
+
+from firstlight.cli import output
+from firstlight.cli.exits import FINE
+from firstlight.cli.options import Wanted, shared
+from firstlight.version import __version__
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("version")(version)
+
+
+@shared("as_json")
+def version(wanted: Wanted) -> int:
+    """Show the version of Firstlight and of the Python it runs on."""
+    if wanted.as_json:
+        output.write_json({"version": __version__, "python": platform.python_version()})
+    else:
+        output.write(f"firstlight {__version__} (Python {platform.python_version()})\n")
+    return FINE
