@@ -1,0 +1,163 @@
+"""Columns of samples back to the points of OTLP's metrics: the opposite of :mod:`firstlight.codecs.otlp.points`."""
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from math import inf
+
+import msgspec
+
+from firstlight.codecs.otlp.series_cache import Labels, Stream
+from firstlight.codecs.otlp.values import is_stale
+from firstlight.model import Batch, ExponentialPoint, Kind, Series
+
+_COUNT_MAX = float(2**53)
+_VALUE_FIELDS = ("min", "max", "quantile")
+
+
+class Number(msgspec.Struct, gc=False):
+    """A point of a sum or a gauge."""
+
+    labels: Labels
+    time_ns: int
+    value: float
+
+
+class Distribution(msgspec.Struct, gc=False):
+    """A point of a histogram; ``counts`` are per bucket, one more than ``bounds`` or none at all."""
+
+    labels: Labels
+    time_ns: int
+    count: float
+    sum: float | None
+    bounds: list[float]
+    counts: list[int]
+    min: float | None
+    max: float | None
+
+
+class Summarised(msgspec.Struct, gc=False):
+    """A point of a summary."""
+
+    labels: Labels
+    time_ns: int
+    count: float
+    sum: float
+    quantiles: list[tuple[float, float]]
+
+
+class Exponential(msgspec.Struct, gc=False):
+    """A point of an exponential histogram."""
+
+    labels: Labels
+    point: ExponentialPoint
+
+
+Point = Number | Distribution | Summarised | Exponential
+Metrics = dict[tuple[Stream, type[Point]], list[Point]]
+
+
+def regroup(batch: Batch) -> Metrics:
+    """Return the points of ``batch`` by metric and kind of point, in the order of their first sample.
+
+    The series of one histogram or summary at one time become one point.  What does not add up to one (a bucket is
+    missing, a count is no whole number) is kept as plain numbers of a metric called ``<name>_<field>``.
+    """
+    metrics: Metrics = {}
+    families: dict[tuple[Stream, Labels, int], dict[tuple[str, str], float]] = {}
+    adders: dict[int, Callable[[int, float], None]] = {}
+    samples = batch.samples
+    for series_id, time_ns, value in zip(samples.series_ids, samples.times_ns, samples.values, strict=True):
+        add = adders.get(series_id)
+        if add is None:
+            add = adders[series_id] = _adder(batch.series[series_id], metrics, families)
+        add(time_ns, value)
+    for (stream, labels, time_ns), parts in families.items():
+        for own_stream, point in _family(stream, labels, time_ns, parts):
+            metrics.setdefault((own_stream, type(point)), []).append(point)
+    for exponential in batch.exponential:
+        series = batch.series[exponential.series_id]
+        point = Exponential(series.labels, exponential)
+        metrics.setdefault((_stream(series), Exponential), []).append(point)
+    return metrics
+
+
+def _stream(series: Series) -> Stream:
+    return Stream(
+        series.service, series.session_id, series.scope, series.name, series.kind, series.unit, series.description
+    )
+
+
+def _adder(
+    series: Series, metrics: Metrics, families: dict[tuple[Stream, Labels, int], dict[tuple[str, str], float]]
+) -> Callable[[int, float], None]:
+    stream, labels, field = _stream(series), series.labels, series.field
+    if field == "value":
+        append = metrics.setdefault((stream, Number), []).append
+        return lambda time_ns, value: append(Number(labels, time_ns, value))
+    special = {"bucket": "le", "quantile": "quantile"}.get(field, "")
+    edge = dict(labels).get(special, "")
+    rest = tuple(pair for pair in labels if pair[0] != special)
+
+    def add(time_ns: int, value: float) -> None:
+        families.setdefault((stream, rest, time_ns), {})[field, edge] = value
+
+    return add
+
+
+def _family(
+    stream: Stream, labels: Labels, time_ns: int, parts: dict[tuple[str, str], float]
+) -> Iterable[tuple[Stream, Point]]:
+    point = (_summary if stream.kind == Kind.SUMMARY else _distribution)(labels, time_ns, parts)
+    if point is not None:
+        return [(stream, point)]
+    return [_loose(stream, labels, time_ns, field, edge, value) for (field, edge), value in parts.items()]
+
+
+def _distribution(labels: Labels, time_ns: int, parts: dict[tuple[str, str], float]) -> Point | None:
+    edges = sorted((float(edge), value) for (field, edge), value in parts.items() if field == "bucket" and _reads(edge))
+    count = parts.get(("count", ""))
+    buckets = sum(field == "bucket" for field, _ in parts)
+    if count is None or len(edges) != buckets or ("quantile" in {field for field, _ in parts}):
+        return None
+    optional = [parts.get((field, "")) for field in ("sum", "min", "max")]
+    if is_stale(count) and all(is_stale(value) for value in parts.values()):
+        bounds = [bound for bound, _ in edges if bound < inf]
+        return Distribution(labels, time_ns, count, optional[0], bounds, [], None, None)
+    counts = _per_bucket(edges, count)
+    if counts is None:
+        return None
+    bounds = [bound for bound, _ in edges[:-1]]
+    return Distribution(labels, time_ns, count, optional[0], bounds, counts, optional[1], optional[2])
+
+
+def _reads(edge: str) -> bool:
+    try:
+        return float(edge) > -inf
+    except ValueError:
+        return False
+
+
+def _per_bucket(edges: list[tuple[float, float]], count: float) -> list[int] | None:
+    totals = [0.0, *(value for _, value in edges)]
+    whole = all(0 <= value <= _COUNT_MAX and value.is_integer() for value in (count, *totals))
+    if not whole or not edges or edges[-1] != (inf, count) or any(low > high for low, high in pairwise(totals)):
+        return None
+    return [int(high - low) for low, high in pairwise(totals)]
+
+
+def _summary(labels: Labels, time_ns: int, parts: dict[tuple[str, str], float]) -> Point | None:
+    count, total = parts.get(("count", "")), parts.get(("sum", ""))
+    quantiles = [(float(edge), value) for (field, edge), value in parts.items() if field == "quantile" and _reads(edge)]
+    if count is None or total is None or len(quantiles) + 2 != len(parts):
+        return None
+    stale = [is_stale(value) for value in parts.values()]
+    if any(stale) != all(stale) or not (is_stale(count) or (0 <= count <= _COUNT_MAX and count.is_integer())):
+        return None
+    return Summarised(labels, time_ns, count, total, quantiles)
+
+
+def _loose(stream: Stream, labels: Labels, time_ns: int, field: str, edge: str, value: float) -> tuple[Stream, Point]:
+    special = {"bucket": "le", "quantile": "quantile"}.get(field, "")
+    own_labels = tuple(sorted([*labels, (special, edge)])) if edge else labels
+    kind = Kind.GAUGE if field in _VALUE_FIELDS else Kind.COUNTER
+    return stream._replace(name=f"{stream.name}_{field}", kind=kind), Number(own_labels, time_ns, value)

@@ -1,0 +1,1 @@
+"""Protocols and collectors that bring signals in; one file each."""
