@@ -1,0 +1,100 @@
+// The latest events: a bounded list, newest last, kept true across breaks of the stream.
+import { get } from "./api.js";
+import { batch, signal } from "./ui.js";
+import { paused } from "./state.js";
+
+export const LONGEST = 500;
+export const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"];
+
+export const list = signal([]);
+export const level = signal("TRACE");
+export const subsystem = signal("");
+export const words = signal("");
+export const held = signal(false);
+export const waiting = signal(0);
+export const subsystems = signal([]);
+
+let fresh = [];
+let loading = 0;
+let number = 0;
+let stale = false;
+
+const numbered = (event) => Object.assign(event, { number: (number += 1) });
+const fingerprint = (event) => JSON.stringify({ ...event, number: undefined });
+const wanted = (event) =>
+  LEVELS.indexOf(event.level) >= LEVELS.indexOf(level.value) &&
+  (subsystem.value === "" || event.subsystem === subsystem.value);
+
+/** One event of the stream; it is shown at the next beat. */
+export function take(event) {
+  learn([event]);
+  if (!wanted(event)) return;
+  fresh.push(event);
+  if (fresh.length > LONGEST) fresh = fresh.slice(-LONGEST);
+}
+
+/** Show what has come since the last beat. */
+export function flush() {
+  if (loading || !fresh.length) return;
+  if (paused.value || held.value) {
+    waiting.value = fresh.length;
+    return;
+  }
+  list.value = [...list.value, ...fresh.map(numbered)].slice(-LONGEST);
+  fresh = [];
+  waiting.value = 0;
+}
+
+/** Hold the list still while it is read, or let it run again. */
+export function hold(on) {
+  held.value = on;
+  if (on) return;
+  if (stale) load();
+  flush();
+}
+
+/** Ask for the newest events under another filter. */
+export function choose(which, value) {
+  which.value = value;
+  fresh = [];
+  load(true);
+}
+
+/** Ask for the newest events under the filter; what streams in meanwhile is added once, not twice. */
+export async function load(evenHeld = false) {
+  stale = !evenHeld && (paused.value || held.value);
+  if (stale) return;
+  loading += 1;
+  const query = { level: level.value, subsystem: subsystem.value, limit: LONGEST };
+  const answer = await get("/api/events", query, "events").catch(() => null);
+  loading -= 1;
+  if (!answer || loading) return;
+  const stored = new Map();
+  for (const event of answer.events) stored.set(fingerprint(event), (stored.get(fingerprint(event)) ?? 0) + 1);
+  fresh = fresh.filter((event) => {
+    const copies = stored.get(fingerprint(event)) ?? 0;
+    if (copies) stored.set(fingerprint(event), copies - 1);
+    return !copies;
+  });
+  batch(() => {
+    learn(answer.events);
+    list.value = answer.events.map(numbered);
+    flush();
+  });
+}
+
+function learn(events) {
+  const known = new Set(subsystems.value);
+  for (const event of events) if (event.subsystem && known.size < 200) known.add(event.subsystem);
+  if (known.size !== subsystems.value.length) subsystems.value = [...known].sort();
+}
+
+/** What the text filter leaves of the list, newest first. */
+export function shown() {
+  const needle = words.value.trim().toLowerCase();
+  const hay = (event) =>
+    `${event.name} ${event.body} ${event.subsystem}.${event.component} ${event.service} ${event.trace_id} ` +
+    JSON.stringify(event.attributes);
+  const rows = needle ? list.value.filter((event) => hay(event).toLowerCase().includes(needle)) : list.value;
+  return rows.toReversed();
+}

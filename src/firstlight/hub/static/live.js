@@ -1,0 +1,114 @@
+// The stream's life, the heartbeat that draws, and catching up after a break.
+import { get, learnTime, problem, solved } from "./api.js";
+import { batch } from "./ui.js";
+import { health, link, lostAtMs, paused, status, tick } from "./state.js";
+import * as events from "./events.js";
+import * as host from "./host.js";
+
+const BEAT_MS = 1000;
+const STATUS_EVERY_BEATS = 5;
+const SLEEP_MS = 10_000;
+const LONGEST_WAIT_MS = 10_000;
+
+let source = null;
+let waitMs = 1000;
+let again = 0;
+let opened = 0;
+
+/** Begin: history first, then whatever the stream says. */
+export function start() {
+  connect();
+  catchUp();
+  let before = Date.now();
+  let beats = 0;
+  setInterval(() => {
+    const slept = Date.now() - before > SLEEP_MS && !document.hidden;
+    before = Date.now();
+    beats += 1;
+    if (slept) reconnect();
+    if (document.hidden) return;
+    if (beats % STATUS_EVERY_BEATS === 0) loadStatus();
+    if (!paused.value) requestAnimationFrame(draw);
+  }, BEAT_MS);
+  document.addEventListener("visibilitychange", () => document.hidden || paused.value || requestAnimationFrame(draw));
+  addEventListener("online", reconnect);
+}
+
+export function draw() {
+  batch(() => {
+    events.flush();
+    if (!paused.value) health.value = latestHealth ?? health.value;
+    tick.value += 1;
+  });
+}
+
+export function pause(on) {
+  paused.value = on;
+  if (on) return;
+  events.hold(events.held.value);
+  draw();
+}
+
+/** Everything that the stream may have left out, asked for again. */
+export async function catchUp() {
+  await Promise.allSettled([loadStatus(), loadHealth(), events.load(), host.load()]);
+  if (!paused.value) draw();
+}
+
+async function loadStatus() {
+  const answer = await get("/api/status", {}, "status").catch(() => null);
+  if (!answer) return;
+  learnTime(answer.time_ns);
+  if (!paused.value) status.value = answer;
+}
+
+let latestHealth = null;
+
+async function loadHealth() {
+  latestHealth = (await get("/api/health", {}, "health").catch(() => null)) ?? latestHealth;
+}
+
+function connect() {
+  clearTimeout(again);
+  const query = new URLSearchParams({ events: "1", health: "1", names: host.NAMES.join(",") });
+  source = new EventSource(`/api/stream?${query}`);
+  source.onopen = onOpen;
+  source.onerror = onError;
+  listen("samples", (data) => data.points.forEach(host.take));
+  listen("events", (data) => data.events.forEach(events.take));
+  listen("health", (data) => {
+    latestHealth = data;
+  });
+}
+
+function listen(name, take) {
+  source.addEventListener(name, (message) => {
+    try {
+      take(JSON.parse(message.data));
+      solved(`stream ${name}`);
+    } catch (error) {
+      problem(`stream ${name}`, `a message could not be read: ${error.message}`);
+    }
+  });
+}
+
+function onOpen() {
+  waitMs = 1000;
+  link.value = "live";
+  opened += 1;
+  if (opened > 1) catchUp();
+}
+
+function onError() {
+  if (link.value !== "reconnecting") lostAtMs.value = Date.now();
+  link.value = "reconnecting";
+  if (source.readyState !== EventSource.CLOSED) return;
+  clearTimeout(again);
+  again = setTimeout(connect, waitMs);
+  waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+}
+
+function reconnect() {
+  source.close();
+  connect();
+}

@@ -1,0 +1,97 @@
+// Who is sending, how much, and how to send.
+import { html, text, useSignal } from "../ui.js";
+import { ago, count, perSecond, whole } from "../format.js";
+import { nowMs } from "../api.js";
+import { status, tick } from "../state.js";
+
+const SIGNALS = ["events", "spans", "samples"];
+const QUIET_S = 60;
+
+let before = null;
+let current = null;
+let rates = new Map();
+
+const keyOf = (source) => JSON.stringify([source.service, source.session_id, source.host]);
+
+/** Counts of two answers of the hub, subtracted; a smaller count is a new start. */
+function follow(answer) {
+  if (answer === current) return;
+  before = current;
+  current = answer;
+  if (!before) return;
+  const seconds = (answer.time_ns - before.time_ns) / 1e9;
+  const old = new Map(before.sources.map((source) => [keyOf(source), source.signals]));
+  rates = new Map(
+    answer.sources.map((source) => {
+      const had = old.get(keyOf(source)) ?? {};
+      const rate = (signal) => Math.max(0, (source.signals[signal] ?? 0) - (had[signal] ?? 0)) / seconds;
+      return [keyOf(source), Object.fromEntries(SIGNALS.map((signal) => [signal, seconds > 0 ? rate(signal) : null]))];
+    }),
+  );
+}
+
+function Row({ source }) {
+  const key = keyOf(source);
+  const silentS = (nowMs() - source.last_seen_ns / 1e6) / 1000;
+  return html`<tr data-service=${text(source.service)}>
+    <th scope="row" class="long"><span title=${text(source.service)}>${text(source.service)}</span>
+      <small class="note" title=${text(source.session_id)}>${[source.host, text(source.session_id).slice(0, 8)].map(text).filter(Boolean).join(" · ")}</small></th>
+    ${SIGNALS.map((signal) => {
+      const rate = rates.get(key)?.[signal];
+      return html`<td key=${signal} class="figure" data-label=${signal}>${whole(source.signals[signal] ?? 0)}
+        <small class="note">${rate ? perSecond(count)(rate) : "\u00a0"}</small></td>`;
+    })}
+    <td class="figure" data-label="last seen"><span class=${silentS > QUIET_S ? "quiet-source" : ""}>${ago(silentS)}</span></td>
+  </tr>`;
+}
+
+const SNIPPETS = {
+  python: () => `pip install firstlight
+
+import firstlight
+firstlight.configure(service="my-service"${location.port === "4318" ? "" : `, endpoint="${location.origin}"`})
+firstlight.event("hello", answer=42)
+firstlight.counter("orders_total").inc()
+with firstlight.span("checkout"):
+    ...`,
+  opentelemetry: () => `# Any OpenTelemetry SDK, any language; this hub speaks OTLP over HTTP.
+export OTEL_SERVICE_NAME=my-service
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+export OTEL_EXPORTER_OTLP_ENDPOINT=${location.origin}
+
+opentelemetry-instrument python app.py`,
+  curl: () => `curl ${location.origin}/v1/logs -H 'content-type: application/json' -d '{"resourceLogs":[{
+  "resource":{"attributes":[{"key":"service.name","value":{"stringValue":"my-service"}}]},
+  "scopeLogs":[{"logRecords":[{"severityNumber":9,"body":{"stringValue":"hello"}}]}]}]}'`,
+};
+
+function HowToSend({ open }) {
+  const which = useSignal("python");
+  return html`<details class="how" open=${open}>
+    <summary>How to send data here</summary>
+    <div class="choices" role="group" aria-label="With what">
+      ${Object.keys(SNIPPETS).map((each) => html`<button key=${each} aria-pressed=${which.value === each} onClick=${() => (which.value = each)}>${each}</button>`)}
+    </div>
+    <pre tabindex="0" aria-label=${`how to send with ${which.value}`}>${SNIPPETS[which.value]()}</pre>
+  </details>`;
+}
+
+export function Sources() {
+  tick.value;
+  const answer = status.value;
+  if (answer) follow(answer);
+  const sources = [...(answer?.sources ?? [])].sort((a, b) => b.last_seen_ns - a.last_seen_ns || (text(a.service) < text(b.service) ? -1 : 1));
+  const others = sources.filter((source) => source.service !== "host" && source.service !== "firstlight");
+  return html`<section id="sources" aria-labelledby="h-sources">
+    <header class="bar"><h2 id="h-sources">What is sending data</h2>
+      <span class="note">${others.length ? `${others.length} besides the hub itself` : "only the hub itself so far"}</span></header>
+    ${
+      sources.length > 0 &&
+      html`<table class="sources">
+        <thead><tr><th scope="col">service</th>${SIGNALS.map((signal) => html`<th key=${signal} scope="col" class="figure">${signal}</th>`)}<th scope="col" class="figure">last seen</th></tr></thead>
+        <tbody>${sources.map((source) => html`<${Row} key=${keyOf(source)} source=${source} />`)}</tbody>
+      </table>`
+    }
+    <${HowToSend} open=${answer !== null && others.length === 0} />
+  </section>`;
+}
