@@ -20,9 +20,10 @@ letters = "aZ09_-/ é日\x00\U0001f600"
 texts = st.text(letters + ".", max_size=6)
 words = st.text(letters, min_size=1, max_size=6)
 times = st.integers(1, 2**63 - 1)
+doubles = st.floats(allow_nan=False) | st.sampled_from([-0.0, 5e-324, float("inf")])
 trace_ids = st.binary(min_size=16, max_size=16).filter(any).map(bytes.hex)
 span_ids = st.binary(min_size=8, max_size=8).filter(any).map(bytes.hex)
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | texts
+scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | doubles | texts
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2), max_leaves=4
 )
@@ -123,9 +124,7 @@ def test_spans_come_back(encoding, resource, spans):
 
 
 @both
-@given(
-    resource=resources, points=st.lists(st.tuples(numbers, times, st.floats(allow_nan=False)), min_size=1, max_size=6)
-)
+@given(resource=resources, points=st.lists(st.tuples(numbers, times, doubles), min_size=1, max_size=6))
 @settings(max_examples=25, deadline=None)
 def test_numbers_come_back_bit_for_bit(encoding, resource, points):
     batch = Batch(resource)
@@ -139,7 +138,7 @@ def test_numbers_come_back_bit_for_bit(encoding, resource, points):
 @given(
     labels=label_sets,
     counts=st.lists(st.integers(0, 2**40), min_size=1, max_size=6),
-    total=st.none() | st.floats(allow_nan=False),
+    total=st.none() | doubles,
     extremes=st.booleans(),
     data=st.data(),
 )
@@ -171,7 +170,7 @@ def test_histograms_come_back(encoding, labels, counts, total, extremes, data):
 
 @both
 @given(
-    st.lists(st.tuples(st.sampled_from([0.0, 0.5, 0.99, 1.0]), st.floats(allow_nan=False)), unique_by=lambda q: q[0]),
+    st.lists(st.tuples(st.sampled_from([0.0, 0.5, 0.99, 1.0]), doubles), unique_by=lambda q: q[0]),
     st.integers(0, 2**53),
 )
 @settings(max_examples=25, deadline=None)
@@ -193,7 +192,7 @@ def test_summaries_come_back(encoding, quantiles, count):
     offsets=st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(-(2**31), 2**31 - 1)),
     positive=st.lists(st.integers(0, 2**63 - 1), max_size=4),
     negative=st.lists(st.integers(0, 2**63 - 1), max_size=4),
-    extreme=st.none() | st.floats(allow_nan=False),
+    extreme=st.none() | doubles,
 )
 @settings(max_examples=25, deadline=None)
 def test_exponential_histograms_come_back(encoding, scale, offsets, positive, negative, extreme):

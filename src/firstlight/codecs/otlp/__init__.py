@@ -7,7 +7,3 @@
 What OTLP calls a log record is an event here; ``service.name``, ``service.instance.id``, ``host.name`` and
 ``process.pid`` are fields of the resource; a scope ``a.b.c`` is subsystem ``a`` and component ``b.c``.
 """
-
-from firstlight.codecs.otlp.write_json import encode_json
-
-__all__ = ["encode_json"]

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from firstlight.codecs.otlp.outcome import Decoded, Refused, time_or
-from firstlight.codecs.otlp.senders import read_resource, split_scope
+from firstlight.codecs.otlp.read_senders import read_resource, split_scope
+from firstlight.codecs.otlp.read_values import attributes, plain
 from firstlight.codecs.otlp.shapes import AnyValue, LogRecord, LogsRequest, ResourceLogs, enum_number
-from firstlight.codecs.otlp.values import attributes, plain
 from firstlight.errors import UsageError
 from firstlight.model import Batch, Event, Level, parse_level
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from firstlight.codecs.otlp.outcome import Decoded
 from firstlight.codecs.otlp.points import DeltaSum, PointReader
-from firstlight.codecs.otlp.senders import read_resource, scope_name
+from firstlight.codecs.otlp.read_senders import read_resource, scope_name
 from firstlight.codecs.otlp.series_cache import SeriesCache, Stream
 from firstlight.codecs.otlp.shapes import Metric, MetricsRequest, ResourceMetrics, enum_number, given
 from firstlight.model import Batch, Kind, Resource

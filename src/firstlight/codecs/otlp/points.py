@@ -6,6 +6,7 @@ from math import inf
 from typing import Any, Protocol
 
 from firstlight.codecs.otlp.outcome import TIME_MAX_NS, Decoded, Refused, time_or
+from firstlight.codecs.otlp.read_values import label_text, plain
 from firstlight.codecs.otlp.series_cache import Labels, SeriesCache, Stream
 from firstlight.codecs.otlp.shapes import (
     Buckets,
@@ -16,18 +17,12 @@ from firstlight.codecs.otlp.shapes import (
     SummaryPoint,
     given,
 )
-from firstlight.codecs.otlp.values import STALE, label_text, number_text, plain
+from firstlight.codecs.otlp.values import LABEL_MAX_CHARS, LABELS_MAX, STALE, number_text
 from firstlight.model import Batch, ExponentialPoint
 
 NO_RECORDED_VALUE = 1
 SCALE_MIN, SCALE_MAX = -10, 20
 """Scales of exponential histograms that the OTLP data model provides for (MinScale, MaxScale of its producers)."""
-
-LABELS_MAX = 128
-"""Labels per series, as many as attributes per record.  Labels are an identity and cannot be cut, so more is
-refused."""
-LABEL_MAX_CHARS = 4096
-"""Characters of a label's name or value; a longer one is content, not identity."""
 
 
 class DeltaSum(Protocol):
@@ -90,7 +85,7 @@ class PointReader:
         if not which:
             raise Refused("point without a value")
         value = point.as_double if which == "as_double" else _int64(point.as_int)
-        (total,) = self._totals(labels, point, (value or 0,), ())
+        (total,) = self._totals(labels, point, (_number_of(value),), ())
         self._add("value", labels, time_ns, total)
 
     def _histogram(self, point: HistogramPoint) -> None:
@@ -102,7 +97,7 @@ class PointReader:
             return
         has_sum = given(point, ("sum",)) != ""
         counts = [_count(count) for count in point.bucket_counts or ()]
-        parts = (_count(point.count), (point.sum or 0.0) if has_sum else 0.0, *accumulate(counts[:-1]))
+        parts = (_count(point.count), _number_of(point.sum) if has_sum else 0.0, *accumulate(counts[:-1]))
         totals = self._totals(labels, point, parts, bounds)
         self._add_histogram(labels, time_ns, bounds, totals, has_sum)
         if not self._is_delta:
@@ -138,10 +133,10 @@ class PointReader:
             0,
             time_ns,
             _count(point.count),
-            point.sum or 0.0,
+            _number_of(point.sum),
             scale,
             _count(point.zero_count),
-            point.zero_threshold or 0.0,
+            _number_of(point.zero_threshold),
             *positive,
             *negative,
             point.min if given(point, ("min",)) else None,
@@ -156,10 +151,10 @@ class PointReader:
         stale = (point.flags or 0) & NO_RECORDED_VALUE
         count = STALE if stale else _count(point.count)
         self._add("count", labels, time_ns, count)
-        self._add("sum", labels, time_ns, STALE if stale else point.sum or 0.0)
+        self._add("sum", labels, time_ns, STALE if stale else _number_of(point.sum))
         for item in point.quantile_values or ():
-            quantile = with_label(labels, "quantile", number_text(item.quantile or 0.0))
-            self._add("quantile", quantile, time_ns, STALE if stale else item.value or 0.0)
+            quantile = with_label(labels, "quantile", number_text(_number_of(item.quantile)))
+            self._add("quantile", quantile, time_ns, STALE if stale else _number_of(item.value))
 
     def _totals(
         self, labels: Labels, point: NumberPoint | HistogramPoint, parts: Sequence[float], bounds: Sequence[float]
@@ -221,6 +216,10 @@ def _count(value: int | None) -> int:
     if not 0 <= (value or 0) <= TIME_MAX_NS:
         raise Refused(f"count {value} is outside 0..2^63-1")
     return value or 0
+
+
+def _number_of(value: float | None) -> float:
+    return 0.0 if value is None else value
 
 
 def _int64(value: int | None) -> int:

@@ -2,9 +2,9 @@
 
 from firstlight.codecs.otlp.logs import hex_id
 from firstlight.codecs.otlp.outcome import Decoded, Refused, time_or
-from firstlight.codecs.otlp.senders import read_resource, split_scope
+from firstlight.codecs.otlp.read_senders import read_resource, split_scope
+from firstlight.codecs.otlp.read_values import attributes
 from firstlight.codecs.otlp.shapes import OtlpSpan, ResourceSpans, SpanMoment, SpanPointer, TracesRequest, enum_number
-from firstlight.codecs.otlp.values import attributes
 from firstlight.model import Batch, Span, SpanEvent, SpanLink
 
 KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")

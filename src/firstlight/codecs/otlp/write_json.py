@@ -1,6 +1,6 @@
 """Batches to OTLP JSON.  Standard library and msgspec only: it runs inside other people's processes."""
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any, TypeVar
@@ -139,7 +139,11 @@ def _any_value(value: Any, depth: int) -> Json:
         return {"kvlistValue": {"values": key_values(named, depth + 1)}}
     if isinstance(value, list | tuple):
         return {"arrayValue": {"values": [_any_value(item, depth + 1) for item in value]}}
-    return {"bytesValue": b64encode(value).decode()} if isinstance(value, bytes) else {"stringValue": str(value)}
+    return (
+        {"bytesValue": b2a_base64(value, newline=False).decode()}
+        if isinstance(value, bytes)
+        else {"stringValue": str(value)}
+    )
 
 
 def _double(value: float) -> float | str:
