@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-Doubles = "np.ndarray[Any, np.dtype[np.float64]]"
 DIVISORS = (1, 10, 100, 1000, 10_000, 1_000_000)
 _EXACT_LIMIT = 2.0**53
 
@@ -51,8 +50,8 @@ def _try(values: Any, divisor: int) -> tuple[Any, Any, Any]:
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = np.rint(values * divisor)
         inside = np.abs(scaled) < _EXACT_LIMIT
-        whole = np.where(inside, scaled, 0.0)
+        whole = np.where(inside, scaled, 0.0).astype(np.int64)
         back = (whole / divisor).view(np.int64)
     exact = inside & (back == values.view(np.int64))
     negative_zero = values.view(np.int64) == np.iinfo(np.int64).min
-    return whole.astype(np.int64), exact, exact | ~np.isfinite(values) | negative_zero
+    return whole, exact, exact | ~np.isfinite(values) | negative_zero

@@ -97,6 +97,6 @@ def series_of(sections: Sections) -> list[SeriesEntry]:
     return _decode_series(sections.series) if sections.series else []
 
 
-def rows_of(sections: Sections) -> list[RowGroup]:
-    """Decode a frame's events, spans and exponential histogram points, grouped by sender."""
-    return _decode_rows(sections.rows) if sections.rows else []
+def rows_of(rows: bytes | memoryview) -> list[RowGroup]:
+    """Decode a rows section: events, spans and exponential histogram points, grouped by sender."""
+    return _decode_rows(rows) if rows else []

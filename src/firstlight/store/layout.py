@@ -84,8 +84,8 @@ class FileLock:
         self._path = path
         self._fd = -1
 
-    def acquire(self) -> bool:
-        """Take the lock if it is free; return whether it is now held.
+    def acquire(self, *, wait: bool = False) -> bool:
+        """Take the lock if it is free, or as soon as it is; return whether it is now held.
 
         Raises:
             StorageError: the file cannot be opened.
@@ -96,7 +96,7 @@ class FileLock:
         except OSError as error:
             raise explain(error, self._path) from error
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
             return False

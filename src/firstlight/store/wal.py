@@ -87,6 +87,8 @@ class WalWriter:
             return
         name = batch_id[:BATCH_ID_BYTES].ljust(BATCH_ID_BYTES, b"\0")
         with self._write_lock:
+            if self._forked:
+                self._open_writer()
             if self._fd < 0:
                 raise StorageError("the log is closed; open the lake again")
             if self._size >= self._rotate_bytes:
@@ -121,6 +123,7 @@ class WalWriter:
     def close(self) -> None:
         """Sync and close; the files stay for whoever seals them."""
         with self._write_lock:
+            self._forked = False
             if self._fd < 0:
                 return
             try:
@@ -135,8 +138,9 @@ class WalWriter:
             directory.mkdir()
         except OSError as error:
             raise explain(error, directory) from error
+        self._forked = False
         self._lock = FileLock(directory / "lock")
-        self._lock.acquire()
+        self._lock.acquire(wait=True)  # somebody may be looking whether it is free
         self.sequence = 0
         self._open_next()
 
@@ -208,7 +212,7 @@ class WalWriter:
         self._sync_lock = threading.Lock()
         if self._fd >= 0:
             self._abandon()
-            self._open_writer()
+            self._forked = True
 
 
 _writers: "weakref.WeakSet[WalWriter]" = weakref.WeakSet()
@@ -223,12 +227,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def read_frames(path: Path, offset: int = 0) -> tuple[list[Frame], int, int]:
+def read_frames(path: Path, offset: int = 0) -> tuple[list[Frame], int, int, bool]:
     """Read the whole frames of a log file from ``offset`` on.
 
     Returns:
-        The frames, the offset after the last good one, and how many bytes follow it (0, or a torn tail, or a frame
-        that is just being written).
+        The frames, the offset after the last good one, how many bytes follow it (0, or a torn tail, or a frame that
+        is just being written), and whether those bytes are damage: a whole frame that fails its checksum with more
+        data behind it, which no crash in the middle of a write leaves.
 
     Raises:
         FileNotFoundError: the file is gone (it was sealed).
@@ -242,11 +247,19 @@ def read_frames(path: Path, offset: int = 0) -> tuple[list[Frame], int, int]:
         if len(data) >= len(MAGIC) and data[: len(MAGIC)] != MAGIC:
             raise StorageError(f"{path} is not a log file of this version")
         if len(data) < len(MAGIC):
-            return [], 0, len(data)
+            return [], 0, len(data), False
         position = len(MAGIC)
     frames = list(_scan(data, position, offset))
     end = frames[-1].end if frames else offset + position
-    return frames, end, offset + len(data) - end
+    rest = data[end - offset :]
+    return frames, end, len(rest), _is_damage(rest)
+
+
+def _is_damage(rest: memoryview) -> bool:
+    if len(rest) < _HEADER.size:
+        return False
+    length, _ = _HEADER.unpack_from(rest)
+    return bool(length) and _HEADER.size + length < len(rest)
 
 
 def _scan(data: memoryview, position: int, base: int) -> Iterator[Frame]:

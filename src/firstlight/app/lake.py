@@ -1,0 +1,182 @@
+"""A lake as programs use it: append, query, close."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from firstlight.errors import Overloaded, StorageError
+from firstlight.model import Batch, Series
+from firstlight.query.rows import RowSet
+from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
+from firstlight.query.window import Window, window
+from firstlight.store import catalog
+from firstlight.store.keeper import Keeper
+from firstlight.store.layout import Layout
+from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, LakeReader
+from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter
+
+MAX_UNSEALED_BYTES = 256 * 2**20
+"""Beyond this much unsealed log, appending is refused until the keeper has caught up."""
+
+
+class Lake:
+    """One directory of signals, open in this process; others may have it open too.
+
+    Use :meth:`open`.  All methods may be called from any thread.
+    """
+
+    def __init__(self, layout: Layout, reader: LakeReader, sql: SqlEngine, writer: WalWriter | None) -> None:
+        self._layout = layout
+        self._reader = reader
+        self._sql = sql
+        self._wal = writer
+        self._keeper: Keeper | None = None
+        self._recovered: frozenset[bytes] = frozenset()
+        self._unsealed = (0.0, 0)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | PathLike[str],
+        *,
+        durability: Durability = "always",
+        read_only: bool = False,
+        maintain: bool = True,
+        memory_limit_bytes: int = DEFAULT_MEMORY_BYTES,
+        threads: int = DEFAULT_THREADS,
+        time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+        rotate_bytes: int = DEFAULT_ROTATE_BYTES,
+        rotate_s: float = DEFAULT_ROTATE_S,
+    ) -> "Lake":
+        """Open the lake in ``path``; make it when it is missing, unless ``read_only``.
+
+        Args:
+            path: its directory.
+            durability: when an append counts as kept: ``always`` on disk, ``interval`` within a second, ``never``
+                when the operating system has it.
+            read_only: write nothing.
+            maintain: seal finished logs in the background (at most one process of all does).
+            memory_limit_bytes: of one query engine.
+            threads: of the query engine.
+            time_limit_s: a query that takes longer is stopped.
+            rotate_bytes: size at which a new log file begins.
+            rotate_s: age at which a new log file begins; its rows are sealed soon after.
+
+        Raises:
+            StorageError: it cannot be opened; the message says what to do.
+            StorageFull: the disk is full.
+        """
+        layout = Layout(path)
+        if not read_only:
+            layout.create()
+            catalog.create(layout)
+        reader = LakeReader(layout, memory_limit_bytes, threads)
+        writer = None if read_only else WalWriter(layout, durability, rotate_bytes, rotate_s)
+        lake = cls(layout, reader, SqlEngine(reader, time_limit_s), writer)
+        if writer is not None:
+            lake._begin(writer, maintain=maintain)
+        return lake
+
+    def append(self, batches: Sequence[Batch], batch_id: bytes = b"") -> None:
+        """Keep all of ``batches`` or none; see :meth:`firstlight.ports.SignalStore.append`.
+
+        Raises:
+            Overloaded: too much waits to be sealed; nothing was kept, try again later.
+            StorageFull: no space; nothing was kept.
+            StorageError: nothing was kept, or the lake is open for reading only.
+        """
+        if self._wal is None:
+            raise StorageError("the lake is open for reading only; open it without read_only=True")
+        if self._unsealed_bytes() > MAX_UNSEALED_BYTES:
+            raise Overloaded("sealing has fallen behind; see 'firstlight doctor'", 5.0)
+        self._wal.append(batches, batch_id)
+
+    def was_recovered(self, batch_id: bytes) -> bool:
+        """See :meth:`firstlight.ports.SignalStore.was_recovered`."""
+        return batch_id in self._recovered
+
+    def sql(
+        self,
+        query: str,
+        params: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        limit: int | None = None,
+        cancel: threading.Event | None = None,
+    ) -> RowSet:
+        """Run one read-only statement; see :meth:`firstlight.ports.SignalReader.sql`.
+
+        Raises:
+            QueryError: the statement is wrong, may not run, took too long, or ``cancel`` was set.
+        """
+        return self._sql.run(query, params, limit=limit, cancel=cancel)
+
+    def window(
+        self, name: str, start_ns: int, end_ns: int, labels: Mapping[str, str] | None = None, field: str = "value"
+    ) -> Window:
+        """See :meth:`firstlight.ports.SignalReader.window`."""
+        return window(self._reader, name, start_ns, end_ns, labels, field)
+
+    def series(self) -> Mapping[int, Series]:
+        """Return every series by id."""
+        return self._reader.series(self._reader.view())
+
+    def stats(self) -> dict[str, Any]:
+        """Return sizes and counts of the lake and what this process did with it."""
+        view = self._reader.view()
+        totals = catalog.table_totals(self._layout)
+        keeper, wal = self._keeper, self._wal
+        return {
+            "series": len(self._reader.series(view)),
+            "snapshot": view.snapshot,
+            "logs": len(view.files),
+            "wal_bytes": sum(file.offset for file in view.files.values()),
+            "tail_samples": sum(file.samples for file in view.files.values()),
+            "segments": sum(files for files, _, _ in totals.values()),
+            "sealed_rows": {name: rows for name, (_, rows, _) in totals.items()},
+            "sealed_bytes": sum(size for _, _, size in totals.values()),
+            "appends": wal.frames if wal else 0,
+            "appended_bytes": wal.bytes if wal else 0,
+            "syncs": wal.syncs if wal else 0,
+            "seal_runs": keeper.runs if keeper else 0,
+            "seal_failures": keeper.failures if keeper else 0,
+            "seal_error": keeper.last_error if keeper else "",
+            "torn_bytes": keeper.torn_bytes if keeper else 0,
+            "quarantined": keeper.quarantined if keeper else 0,
+        }
+
+    def close(self) -> None:
+        """Sync the log, stop the upkeep and close; further calls do nothing."""
+        if self._keeper is not None:
+            self._keeper.stop()
+            self._keeper = None
+        if self._wal is not None:
+            self._wal.close()
+            self._wal = None
+        self._reader.close()
+
+    def __enter__(self) -> "Lake":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begin(self, writer: WalWriter, *, maintain: bool) -> None:
+        view = self._reader.view()
+        dead = (file for (name, _), file in view.files.items() if name != writer.name)
+        self._recovered = frozenset(batch_id for file in dead for batch_id in file.batch_ids if any(batch_id))
+        if maintain:
+            self._keeper = Keeper(self._layout, writer)
+            self._keeper.start()
+
+    def _unsealed_bytes(self) -> int:
+        """Return the size of this process's logs, looked up once a second."""
+        assert self._wal is not None
+        now = time.monotonic()
+        looked_at, size = self._unsealed
+        if now - looked_at > 1.0:
+            paths = (self._layout.wal_path(self._wal.name, n) for n in self._layout.wal_files(self._wal.name))
+            size = sum(path.stat().st_size for path in paths if path.exists())
+            self._unsealed = now, size
+        return size

@@ -1,0 +1,124 @@
+"""The hot tail: rows that are in somebody's log but not in a sealed segment yet.
+
+Every process reads all logs, its own too, by following the files; so what one writes the others see at once, and there
+is one way only in which a row becomes visible.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+
+import pyarrow as pa
+
+from firstlight.model import Series
+from firstlight.store import columns, schema
+from firstlight.store.frame import RowGroup, rows_of, series_of, unpack
+from firstlight.store.layout import Layout
+from firstlight.store.wal import read_frames
+
+FileKey = tuple[str, int]
+"""Writer and sequence number of a log file."""
+
+_MAX_PIECES = 32
+
+
+class FileTail:
+    """What one log file holds; events and spans are decoded when somebody first asks for them."""
+
+    def __init__(self) -> None:
+        self.offset = 0
+        self.torn_bytes = 0
+        self.damaged = False
+        self.samples = 0
+        self.series: dict[int, Series] = {}
+        self.batch_ids: list[bytes] = []
+        self._rows: list[bytes] = []
+        self._tables: dict[str, _Growing] = {name: _Growing() for name in ("samples", *_ROW_TABLES)}
+
+    def follow(self, layout: Layout, key: FileKey) -> None:
+        """Read what was appended since the last call.
+
+        Raises:
+            FileNotFoundError: the file was sealed and is gone.
+        """
+        path = layout.wal_path(*key)
+        if self.offset and path.stat().st_size == self.offset:
+            return
+        frames, self.offset, self.torn_bytes, self.damaged = read_frames(path, self.offset)
+        sections = [unpack(frame.payload) for frame in frames]
+        self.batch_ids += [frame.batch_id for frame in frames]
+        for section in sections:
+            self.series.update(series_of(section))
+        self._rows += [bytes(section.rows) for section in sections if section.rows]
+        samples = columns.samples_table(sections)
+        self.samples += samples.num_rows
+        self._tables["samples"].add(samples)
+
+    def table(self, name: str) -> pa.Table:
+        """Return the file's rows of table ``name`` (``samples`` in the tail's schema)."""
+        growing = self._tables[name]
+        if name in _ROW_TABLES and growing.taken < len(self._rows):
+            groups = [group for data in self._rows[growing.taken :] for group in rows_of(data)]
+            growing.taken = len(self._rows)
+            growing.add(_ROW_TABLES[name](groups))
+        return growing.whole(name)
+
+
+_ROW_TABLES: dict[str, Callable[[Iterable[RowGroup]], pa.Table]] = {
+    "events": columns.events_table,
+    "spans": columns.spans_table,
+    "exponential": columns.exponential_table,
+}
+
+
+class _Growing:
+    """A table that is added to; many small pieces become one."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self._pieces: list[pa.Table] = []
+
+    def add(self, more: pa.Table) -> None:
+        if not more.num_rows:
+            return
+        self._pieces.append(more)
+        if len(self._pieces) > _MAX_PIECES:
+            self._pieces = [pa.concat_tables(self._pieces).combine_chunks()]
+
+    def whole(self, name: str) -> pa.Table:
+        empty = schema.TAIL_SAMPLES if name == "samples" else schema.TABLES[name]
+        return pa.concat_tables([empty.empty_table(), *self._pieces])
+
+
+class Tail:
+    """All log files of a lake that are not sealed yet, followed."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._lock = threading.RLock()
+        self._files: dict[FileKey, FileTail] = {}
+
+    def refresh(self) -> dict[FileKey, FileTail]:
+        """Read what is new and return the files that exist now.
+
+        A file that vanishes while it is read was sealed; whoever looks at the catalog after this call finds its rows
+        there.
+        """
+        with self._lock:
+            present: dict[FileKey, FileTail] = {}
+            for key in self._list():
+                file = self._files.get(key) or FileTail()
+                try:
+                    file.follow(self._layout, key)
+                except FileNotFoundError:
+                    continue
+                present[key] = file
+            self._files = present
+            return dict(present)
+
+    def tables(self, name: str, keys: Iterable[FileKey], files: dict[FileKey, FileTail]) -> list[pa.Table]:
+        """Return the non-empty tables ``name`` of the files ``keys``."""
+        with self._lock:
+            return [table for key in keys if (table := files[key].table(name)).num_rows]
+
+    def _list(self) -> list[FileKey]:
+        return [(writer, n) for writer in self._layout.writers() for n in self._layout.wal_files(writer)]
