@@ -3,15 +3,18 @@
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+from dataclasses import replace
+from importlib import import_module
 
-import typer
+import click
 
-from firstlight.cli import config, doctor, events, health, output, sql, status, up, version
+from firstlight.cli import output
 from firstlight.cli.exits import FAULT, FINE, INTERRUPTED, USAGE, classify
-from firstlight.cli.options import DEFAULT_TIMEOUT_S, Data, Json, Timeout, Url, Wanted
+from firstlight.cli.options import Wanted, shared
 from firstlight.errors import FirstlightError
+
+NOUNS = ("up", "status", "health", "sql", "events", "config", "doctor", "completion", "version")
+"""Each is a module beside this one with a ``command``; only the one that is asked for is loaded."""
 
 _HELP = """Lets a running system see itself: record, store, query, watch and show.
 
@@ -25,48 +28,49 @@ Examples:
 
 \b
 Where answers come from:
-  --url URL asks that hub; --data DIR reads that directory. With neither, the hub on this machine is asked, and when
-  none answers the usual data directory is read.
+  --url URL asks that hub; --data DIR reads that directory. With neither, the
+  hub on this machine is asked, and when none answers the usual data directory.
 
 \b
 Exit codes:
-  0 fine    1 the answer is bad    2 wrong usage, query or setting    3 not reachable    70 a fault of ours
+  0  fine
+  1  the answer is bad: critical health, a failed check, a file of wrong settings
+  2  wrong usage: an option, a query, a setting
+  3  not reachable: no hub, no data directory, or one that cannot answer
+  70 a fault of Firstlight itself
 """
 
-app = typer.Typer(
+
+class Nouns(click.Group):
+    """The commands, each loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the help."""
+        return list(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Return the command, or None when there is none of this name."""
+        if cmd_name not in NOUNS:
+            return None
+        command: click.Command = import_module(f"firstlight.cli.{cmd_name}").command
+        return command
+
+
+@click.group(
     name="firstlight",
+    cls=Nouns,
     help=_HELP,
-    rich_markup_mode=None,  # plain help takes 80 ms instead of 210
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _noun in (up, status, health, sql, events, config, doctor, version):
-    _noun.add_to(app)
-
-
-@app.callback(invoke_without_command=True)
-def common(
-    context: typer.Context,
-    *,
-    as_json: Json = False,
-    url: Url = None,
-    data: Data = None,
-    timeout_s: Timeout = None,
-    token: Annotated[
-        str, typer.Option("--token", envvar="FIRSTLIGHT_TOKEN", help="Show this secret to the hub.", show_default=False)
-    ] = "",
-    usual_url: Annotated[str | None, typer.Option(envvar="FIRSTLIGHT_URL", hidden=True)] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where a fault of Firstlight happened.")] = False,
-) -> int:
+@click.option("--token", metavar="SECRET", envvar="FIRSTLIGHT_TOKEN", default="", help="Show this to the hub.")
+@click.option("--usual-url", envvar="FIRSTLIGHT_URL", hidden=True)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show where a fault of Firstlight happened.")
+@shared()
+def firstlight(wanted: Wanted, token: str, usual_url: str | None) -> int:
     """Keep what was said before the command's name."""
-    context.obj = Wanted(
-        as_json=as_json,
-        url=url,
-        data=None if data is None else Path(data),
-        timeout_s=DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s,
-        usual_url=usual_url,
-        token=token,
-    )
+    context = click.get_current_context()
+    context.obj = replace(wanted, usual_url=usual_url, token=token)
     if context.invoked_subcommand is None:
         output.write(context.get_help() + "\n")
     return FINE
@@ -85,21 +89,30 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str]) -> int:
-    command = typer.main.get_command(app)
     try:
-        result = command.main(list(arguments), prog_name="firstlight", standalone_mode=False)
-    except typer.TyperException as error:
-        return _fail(arguments, "BAD_USAGE", f"{error.format_message()} See: firstlight --help", USAGE)
+        result = firstlight.main(list(arguments), prog_name="firstlight", standalone_mode=False)
+    except click.ClickException as error:
+        return _fail(arguments, "BAD_USAGE", f"{error.format_message()} See: {_help_of(error)}", USAGE)
     except FirstlightError as error:
         code, exit_code = classify(error)
         return _fail(arguments, code, str(error), exit_code)
-    except (KeyboardInterrupt, typer.Abort):
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "firstlight":
+            return _fault(arguments, error)
+        message = f'this needs {error.name}, which is not installed; try: pip install "firstlight[hub]"'
+        return _fail(arguments, "MISSING_EXTRA", message, USAGE)
+    except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except output.ReaderGone:
         raise
     except Exception as error:  # noqa: BLE001 - the last stop: a person gets one line, whatever went wrong
         return _fault(arguments, error)
     return result if isinstance(result, int) else FINE
+
+
+def _help_of(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'firstlight'} --help"
 
 
 def _fault(arguments: Sequence[str], error: Exception) -> int:

@@ -9,11 +9,19 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from firstlight.errors import FirstlightError, NotReachable, Overloaded, PayloadTooLarge, QueryError, UsageError
+from firstlight.errors import (
+    FirstlightError,
+    NotReachable,
+    Overloaded,
+    PayloadTooLarge,
+    QueryError,
+    UsageError,
+)
 
 DEFAULT_PORT = 4318
 _OK = 200
 _BAD_REQUEST = 400
+_NO_TOKEN = 401
 _TOO_LARGE = 413
 _BUSY = (429, 503)
 _SHOWN_CHARS = 200
@@ -23,7 +31,7 @@ KEEP_ALIVES_MISSED_S = 35.0
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a hub listens; ``prefix`` is the path that a proxy puts before its own paths, without a slash at its end."""
+    """Where a hub listens; ``prefix`` is what a proxy puts before its paths."""
 
     secure: bool
     host: str
@@ -74,7 +82,7 @@ class HubClient:
         """Return the JSON that ``path`` answers.
 
         Raises:
-            QueryError: the hub refuses the request.
+            UsageError: the hub refuses the request or wants a token.
             NotReachable: nothing answers, or no hub does.
             Overloaded: it cannot answer now.
         """
@@ -167,6 +175,8 @@ class HubClient:
             return Overloaded(message)
         if status == _BAD_REQUEST:
             return QueryError(message)
+        if status == _NO_TOKEN:
+            return UsageError(f"the hub at {self.address} wants its token; set FIRSTLIGHT_TOKEN")
         if status == _TOO_LARGE:
             return PayloadTooLarge(message)
         return NotReachable(f"the hub at {self.address} says: {message[:_SHOWN_CHARS]} (HTTP {status})")

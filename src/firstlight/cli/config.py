@@ -1,47 +1,36 @@
 """``firstlight config``: the settings in force, and whether a file of them is right."""
 
-from typing import Annotated, Any
+import json
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-import typer
+import click
 
 from firstlight.cli import output
 from firstlight.cli.exits import BAD_ANSWER, FINE
 from firstlight.cli.options import Wanted, shared
 from firstlight.errors import ConfigError, UsageError
 
-ConfigFile = Annotated[
-    str | None, typer.Option("--config", metavar="FILE", help="A TOML or JSON file of settings, over the usual one.")
-]
+if TYPE_CHECKING:
+    from firstlight.cli.wire import Setting
+
+with_config_file = click.option(
+    "--config", metavar="FILE", help="A TOML or JSON file of settings instead of the usual one."
+)
 
 
-class _Shown(msgspec.Struct):
-    path: str
-    value: Any
-    source: str = ""
+@click.group("config")
+def command() -> None:
+    """Show the settings in force, or check a file of them."""
 
 
-class _Answer(msgspec.Struct):
-    settings: list[_Shown]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
-    noun = typer.Typer(
-        help="Show the settings in force, or check a file of them.", rich_markup_mode=None, no_args_is_help=True
-    )
-    noun.command("show")(show)
-    noun.command("validate")(validate)
-    app.add_typer(noun, name="config")
-
-
+@command.command("show")
+@with_config_file
 @shared()
-def show(wanted: Wanted, config: ConfigFile = None) -> int:
+def show(wanted: Wanted, config: str | None) -> int:
     """Show every setting, its value and where that comes from; secrets are masked.
 
     Without --url these are the settings that `firstlight up` would start with here; with it, those of that hub.
 
-    \b
     Examples:
       firstlight config show
       firstlight config show --url http://127.0.0.1:4318
@@ -50,7 +39,9 @@ def show(wanted: Wanted, config: ConfigFile = None) -> int:
         raise UsageError("--url asks a hub for its settings and --config a file; give one of them")
     settings = _of_hub(wanted) if wanted.url is not None else _of_this_place(wanted, config)
     if wanted.as_json:
-        output.write_json({"settings": [msgspec.to_builtins(setting) for setting in settings]})
+        from msgspec import to_builtins
+
+        output.write_json({"settings": [to_builtins(setting) for setting in settings]})
         return FINE
     width = max((len(setting.path) for setting in settings), default=0)
     for setting in settings:
@@ -58,15 +49,14 @@ def show(wanted: Wanted, config: ConfigFile = None) -> int:
     return FINE
 
 
+@command.command("validate")
+@click.argument("file")
 @shared("as_json")
-def validate(
-    wanted: Wanted, file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML or JSON file of settings.")]
-) -> int:
+def validate(wanted: Wanted, file: str) -> int:
     """Check a file of settings without starting anything.
 
     Ends with 1 when a setting in it is wrong, and with 2 when it cannot be read.
 
-    \b
     Examples:
       firstlight config validate firstlight.toml
     """
@@ -93,21 +83,22 @@ def _write_verdict(wanted: Wanted, file: str, error: ConfigError | None) -> None
         output.note(str(error))
 
 
-def _of_this_place(wanted: Wanted, config: str | None) -> list[_Shown]:
+def _of_this_place(wanted: Wanted, config: str | None) -> "list[Setting]":
     from firstlight.app.settings import load
+    from firstlight.cli.wire import Setting
 
     resolved = load({"data_dir": None if wanted.data is None else str(wanted.data)}, config)
-    return [_Shown(setting.path, setting.value, setting.source) for setting in resolved.shown()]
+    return [Setting(setting.path, setting.value, setting.source) for setting in resolved.shown()]
 
 
-def _of_hub(wanted: Wanted) -> list[_Shown]:
+def _of_hub(wanted: Wanted) -> "list[Setting]":
     from firstlight.cli.client import HubClient, parse_address
-    from firstlight.cli.wire import read
+    from firstlight.cli.wire import Configuration, read
 
     address = parse_address(wanted.url or "")
     answer = HubClient(address, wanted.timeout_s, wanted.token).get("/api/config")
-    return read(answer, _Answer, f"the hub at {address}").settings
+    return read(answer, Configuration, f"the hub at {address}").settings
 
 
 def _text(value: Any) -> str:
-    return output.one_line(msgspec.json.encode(value).decode())
+    return output.one_line(json.dumps(value, ensure_ascii=False))

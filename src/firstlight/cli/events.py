@@ -2,64 +2,57 @@
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from firstlight.cli import output
 from firstlight.cli.exits import FINE
 from firstlight.cli.options import Wanted, shared
 from firstlight.cli.source import EventFilter, Source, open_source
-from firstlight.cli.wire import Event, read
 from firstlight.errors import UsageError
-from firstlight.model import Level, parse_level
+
+if TYPE_CHECKING:
+    from firstlight.cli.wire import Event
 
 DEFAULT_LIMIT = 20
 _TIME_CHARS = len("2026-01-02T03:04:05.678")
 _STYLES = {"TRACE": "dim", "DEBUG": "dim", "INFO": "green", "WARN": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("events")(events)
+def _levels(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    from firstlight.model import Level
+
+    return [level.name.lower() for level in Level if level.name.lower().startswith(begun)]
 
 
-def _levels() -> list[str]:
-    return [level.name.lower() for level in Level]
-
-
+@click.command("events")
+@click.option("--follow", "-f", is_flag=True, help="Go on with each new event until Ctrl-C.")
+@click.option("--level", "-l", metavar="LEVEL", shell_complete=_levels, help="This level and louder.")
+@click.option("--subsystem", metavar="NAME", default="", help="Only of this one.")
+@click.option("--service", metavar="NAME", default="", help="Only of this one.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(min=0), default=DEFAULT_LIMIT, show_default=True, help="Begin with the newest."
+)
 @shared()
-def events(
-    wanted: Wanted,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with each new event until Ctrl-C.")] = False,
-    level: Annotated[
-        str | None,
-        typer.Option("--level", "-l", metavar="LEVEL", help="This level and louder.", autocompletion=_levels),
-    ] = None,
-    subsystem: Annotated[str | None, typer.Option("--subsystem", metavar="NAME", help="Only of this one.")] = None,
-    service: Annotated[str | None, typer.Option("--service", metavar="NAME", help="Only of this one.")] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", "-n", metavar="COUNT", help=f"Begin with the newest so many.  [default: {DEFAULT_LIMIT}]"),
-    ] = None,
-) -> int:
+def command(wanted: Wanted, follow: bool, level: str | None, subsystem: str, service: str, limit: int) -> int:
     """Show the newest events, oldest first; with --follow, those to come as well.
 
     Levels are trace, debug, info, warn, error and critical. With --json each event is one line of JSON.
 
-    \b
     Examples:
       firstlight events --level warn
       firstlight events --follow --subsystem host
       firstlight events --json --limit 1000 | jq -r 'select(.service == "demo").body'
     """
-    count = DEFAULT_LIMIT if limit is None else limit
-    if count < 0 or (count == 0 and not follow):
-        raise UsageError("--limit must be 1 or more")
-    chosen = EventFilter(parse_level(level).name if level else "", subsystem or "", service or "")
+    from firstlight.model import parse_level
+
+    if limit == 0 and not follow:
+        raise UsageError("--limit 0 shows nothing without --follow; give 1 or more")
+    chosen = EventFilter(parse_level(level).name if level else "", subsystem, service)
     source = open_source(wanted)
     try:
-        _show(_asked(source, chosen, count, follow), _writer(wanted.as_json), follow)
+        _show(_asked(source, chosen, limit, follow), _writer(wanted.as_json), follow)
     except KeyboardInterrupt:
         if not follow:
             raise
@@ -74,7 +67,8 @@ def _asked(source: Source, chosen: EventFilter, count: int, follow: bool) -> Ite
 
 def _show(found: Iterable[Any], write_one: Callable[[Any], None], follow: bool) -> None:
     for event in found:
-        write_one(event)
+        if event is not None:
+            write_one(event)
         if follow:
             output.flush()
 
@@ -86,7 +80,7 @@ def _writer(as_json: bool) -> Callable[[Any], None]:
 
 
 def _write_plain(event: Any) -> None:
-    shown = read(event, Event, "the hub")
+    shown = _event(event)
     output.write(f"{when(shown)} {shown.level:<8} {sentence(shown)}\n")
 
 
@@ -97,7 +91,7 @@ def _write_coloured() -> Callable[[Any], None]:
     console = Console()
 
     def write_one(event: Any) -> None:
-        shown = read(event, Event, "the hub")
+        shown = _event(event)
         line = Text.assemble(
             (when(shown), "dim"), " ", (f"{shown.level:<8}", _STYLES.get(shown.level, "")), " ", sentence(shown)
         )
@@ -108,13 +102,19 @@ def _write_coloured() -> Callable[[Any], None]:
     return write_one
 
 
-def when(event: Event) -> str:
+def _event(event: Any) -> "Event":
+    from firstlight.cli.wire import Event, read
+
+    return read(event, Event, "the hub")
+
+
+def when(event: "Event") -> str:
     """Return the time of an event in UTC to the millisecond."""
     seconds, _, fraction = event.time.rstrip("Z").partition(".")
     return f"{seconds}.{fraction:0<3}"[:_TIME_CHARS] + "Z"
 
 
-def sentence(event: Event) -> str:
+def sentence(event: "Event") -> str:
     """Return who says what, on one line: service, scope, name, body, then the attributes."""
     scope = ".".join(part for part in (event.subsystem, event.component) if part)
     body = "" if event.body == event.name else event.body

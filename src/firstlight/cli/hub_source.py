@@ -1,13 +1,12 @@
 """Answers from a hub."""
 
-import json
 import time
-from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
 from firstlight.cli import output
 from firstlight.cli.client import HubClient
+from firstlight.cli.seen import Seen
 from firstlight.cli.source import EventFilter
 from firstlight.cli.wire import Event, Events, Health, Status, Table, read
 from firstlight.errors import NotReachable
@@ -17,7 +16,7 @@ _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0
 _TRIES = 15
 _MISSED = 1000
-_REMEMBERED = 4 * _MISSED
+_MARGIN_NS = 2_000_000_000
 
 
 class HubSource:
@@ -53,82 +52,60 @@ class HubSource:
         return list(answer["events"])
 
     def follow(self, wanted: EventFilter, limit: int) -> Iterator[Any]:
-        """Yield the newest ``limit`` events and then each new one; a lost stream is taken up where it broke."""
-        seen = _Seen()
-        wait_s, tries = _FIRST_WAIT_S, 0
+        """Yield the newest ``limit`` events, ``None``, and then each new one; a lost stream is taken up where it broke.
+
+        Raises:
+            NotReachable: the hub does not answer at first, or has been gone for about a minute.
+        """
+        seen, lost = Seen(), _Lost()
+        events = self._connected(wanted, seen, limit, None)
         while True:
             try:
-                for event in self._connected(wanted, limit, seen):
-                    wait_s, tries = _FIRST_WAIT_S, 0
+                for event in events:
+                    lost.over()
                     yield event
             except NotReachable as error:
-                tries += 1
-                if not seen.connected or tries > _TRIES:
-                    raise
-                if tries == 1:
-                    output.note(f"{error}; trying again")
-            time.sleep(wait_s)
-            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+                lost.again(error)
+            events = self._connected(wanted, seen, _MISSED, seen.since_ns(_MARGIN_NS))
 
     def close(self) -> None:
         """Nothing is held between two questions."""
 
-    def _connected(self, wanted: EventFilter, limit: int, seen: "_Seen") -> Iterator[Any]:
-        """Yield what was missed since the last connection, then what comes; the stream is opened first."""
+    def _connected(self, wanted: EventFilter, seen: Seen, limit: int, after_ns: int | None) -> Iterator[Any]:
+        """Yield what there is (``None`` when connected), then what comes; the stream is opened before the question."""
         stream = self.client.stream("/api/stream", {"events": "1"})
         next(stream)
-        after_ns, count = (seen.last_ns - 1, _MISSED) if seen.connected else (None, limit)
-        seen.connected = True
-        yield from seen.missed(self.events(wanted, count, after_ns) if count else [])
+        yield from seen.read_again(self.events(wanted, limit, after_ns) if limit else [])
+        yield None
         for name, data in stream:
-            if name == "events":
-                events = self._checked(data, Events)["events"]
-                yield from seen.live([event for event in events if matches(event, wanted)])
+            events = self._checked(data, Events)["events"] if name == "events" else []
+            yield from seen.live([event for event in events if matches(event, wanted)])
 
     def _checked(self, answer: Any, shape: type[Any]) -> Any:
         read(answer, shape, self.place)
         return answer
 
 
-class _Seen:
-    """Which events were already shown.
-
-    The stream is opened before the events that it missed are asked for, so some come twice.  They are told apart by
-    content and number: two events that are equal in everything are still shown twice.
-    """
+class _Lost:
+    """A stream that is gone: told once, tried again with longer and longer waits, then given up."""
 
     def __init__(self) -> None:
-        self.connected = False
-        self.last_ns = time.time_ns()
-        self._shown: deque[str] = deque(maxlen=_REMEMBERED)
-        self._expected: Counter[str] = Counter()
+        self._was_there = False
+        self._tries = 0
 
-    def missed(self, events: list[Any]) -> list[Any]:
-        """Return those of the events asked for that were not shown before the stream broke."""
-        self._expected = Counter(self._shown)
-        fresh = self._unexpected(events)
-        self._expected = Counter(map(_key, events))
-        return fresh
+    def over(self) -> None:
+        """Note that the stream is there."""
+        self._was_there = True
+        self._tries = 0
 
-    def live(self, events: list[Any]) -> list[Any]:
-        """Return those of the stream's events that were not among those asked for."""
-        return self._unexpected(events)
-
-    def _unexpected(self, events: list[Any]) -> list[Any]:
-        fresh = []
-        for event in events:
-            key = _key(event)
-            if self._expected[key] > 0:
-                self._expected[key] -= 1
-            else:
-                fresh.append(event)
-                self._shown.append(key)
-                self.last_ns = event["time_ns"]
-        return fresh
-
-
-def _key(event: Any) -> str:
-    return json.dumps(event, sort_keys=True)
+    def again(self, error: NotReachable) -> None:
+        """Wait before the next try, or raise ``error``."""
+        self._tries += 1
+        if not self._was_there or self._tries > _TRIES:
+            raise error
+        if self._tries == 1:
+            output.note(f"{error}; trying again")
+        time.sleep(min(_FIRST_WAIT_S * 2 ** (self._tries - 1), _LONGEST_WAIT_S))
 
 
 def matches(event: Any, wanted: EventFilter) -> bool:

@@ -1,30 +1,27 @@
 """The options that the commands share, before or after a command's name."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
+from inspect import cleandoc
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from firstlight.errors import UsageError
 
 DEFAULT_TIMEOUT_S = 10.0
 
-Json = Annotated[bool, typer.Option("--json", help="Answer (and fail) in JSON on standard output.", show_default=False)]
-Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="Ask the hub at this address.")]
-Data = Annotated[str | None, typer.Option("--data", metavar="DIR", help="Use this data directory.")]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="Wait this long for a hub.  [default: 10]")
-]
+Decorator = Callable[[Callable[..., int]], Callable[..., int]]
 
-_SHARED: dict[str, tuple[Any, Any]] = {
-    "as_json": (Json, False),
-    "url": (Url, None),
-    "data": (Data, None),
-    "timeout_s": (Timeout, None),
+_SHARED: dict[str, Decorator] = {
+    "as_json": click.option("--json", "as_json", is_flag=True, help="Answer (and fail) in JSON on standard output."),
+    "url": click.option("--url", metavar="URL", help="Ask the hub at this address."),
+    "data": click.option("--data", metavar="DIR", help="Use this data directory."),
+    "timeout_s": click.option(
+        "--timeout", "timeout_s", type=float, metavar="SECONDS", help="Wait this long for a hub.  [default: 10]"
+    ),
 }
 
 
@@ -49,26 +46,38 @@ class Wanted:
     token: str = ""
 
 
-def wanted(
-    context: typer.Context,
-    as_json: bool = False,
-    url: str | None = None,
-    data: str | None = None,
-    timeout_s: float | None = None,
-) -> Wanted:
-    """Return a command's options laid over those given before its name.
+def shared(*names: str) -> Decorator:
+    """Return a decorator that gives a command the shared options ``names`` (all of them when there are none).
+
+    The command's own first parameter is the :class:`Wanted` that they and those before the command's name come to.
+    """
+    chosen = names or tuple(_SHARED)
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        def run(**options: Any) -> int:
+            common = {name: options.pop(name) for name in chosen}
+            given = click.get_current_context().find_object(Wanted) or Wanted()
+            return command(laid_over(given, common), **options)
+
+        wrapped: Callable[..., int] = wraps(command)(run)
+        wrapped.__doc__ = _keep_lines(command.__doc__ or "")
+        for name in reversed(chosen):
+            wrapped = _SHARED[name](wrapped)
+        return wrapped
+
+    return decorate
+
+
+def laid_over(given: Wanted, common: dict[str, Any]) -> Wanted:
+    """Return ``given`` with those of the options ``common`` that were said.
 
     Raises:
-        UsageError: they contradict each other.
+        UsageError: they contradict each other or are out of bounds.
     """
-    given = context.find_object(Wanted) or Wanted()
-    merged = replace(
-        given,
-        as_json=as_json or given.as_json,
-        url=given.url if url is None else url,
-        data=given.data if data is None else Path(data),
-        timeout_s=given.timeout_s if timeout_s is None else timeout_s,
-    )
+    said = {name: value for name, value in common.items() if value not in (None, False)}
+    if "data" in said:
+        said["data"] = Path(said["data"])
+    merged = replace(given, **said)
     if merged.url is not None and merged.data is not None:
         raise UsageError("--url and --data name two places; give one of them")
     if not 0 < merged.timeout_s < float("inf"):
@@ -76,35 +85,6 @@ def wanted(
     return merged
 
 
-def shared(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Return a decorator that gives a command the shared options ``names`` (all of them when there are none).
-
-    The command's own first parameter is the :class:`Wanted` that they come to.
-    """
-    chosen = {name: _SHARED[name] for name in names or _SHARED}
-
-    def decorate(command: Callable[..., int]) -> Callable[..., int]:
-        @wraps(command)
-        def run(context: typer.Context, **options: Any) -> int:
-            common = {name: options.pop(name) for name in chosen}
-            return command(wanted(context, **common), **options)
-
-        _describe(run, command, chosen)
-        return run
-
-    return decorate
-
-
-def _describe(run: Callable[..., int], command: Callable[..., int], chosen: dict[str, tuple[Any, Any]]) -> None:
-    """Make ``run`` look to typer as if it had been written with every option spelled out."""
-    own = list(inspect.signature(command).parameters.values())[1:]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    rest = [parameter.replace(kind=keyword) for parameter in own]
-    rest += [
-        inspect.Parameter(name, keyword, default=default, annotation=annotation)
-        for name, (annotation, default) in chosen.items()
-    ]
-    signature = inspect.Signature([first, *rest], return_annotation=int)
-    run.__signature__ = signature  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
+def _keep_lines(text: str) -> str:
+    """Return ``text`` with click's mark before the examples, which must not be wrapped."""
+    return cleandoc(text).replace("Examples:\n", "\b\nExamples:\n")

@@ -1,24 +1,19 @@
 """Where answers come from: a hub, or a data directory."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
-
 from firstlight.cli import output
-from firstlight.cli.client import DEFAULT_PORT, Address, HubClient, parse_address
 from firstlight.cli.options import Wanted
-from firstlight.cli.wire import Table
 from firstlight.errors import NotReachable
 
 if TYPE_CHECKING:
-    from firstlight.cli.hub_source import HubSource
+    from firstlight.cli.client import HubClient
+    from firstlight.cli.wire import Table
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-_HUB_FILE = "hub.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ class Source(Protocol):
     def health(self) -> Any:
         """Return the answer of ``/api/health``."""
 
-    def sql(self, query: str, limit: int) -> Table:
+    def sql(self, query: str, limit: int) -> "Table":
         """Return at most ``limit`` rows.
 
         Raises:
@@ -60,22 +55,10 @@ class Source(Protocol):
         """Return the newest ``limit`` events, oldest first."""
 
     def follow(self, wanted: EventFilter, limit: int) -> Iterator[Any]:
-        """Yield the newest ``limit`` events and then each new one, without end."""
+        """Yield the newest ``limit`` events, ``None``, and then each new one, without end."""
 
     def close(self) -> None:
         """Free everything."""
-
-
-class HubFile(msgspec.Struct):
-    """What a running hub leaves in its data directory.
-
-    Attributes:
-        url: where it listens.
-        pid: its process.
-    """
-
-    url: str
-    pid: int
 
 
 def open_source(wanted: Wanted) -> Source:
@@ -85,33 +68,61 @@ def open_source(wanted: Wanted) -> Source:
         NotReachable: there is no hub and no data directory.
         UsageError: an address is malformed.
     """
+    from firstlight.cli.client import HubClient, parse_address
+
     if wanted.url is not None:
-        return _hub(parse_address(wanted.url), wanted)
+        return _hub(HubClient(parse_address(wanted.url), wanted.timeout_s, wanted.token))
     if wanted.data is not None:
-        return _live_hub_of(wanted.data, wanted) or _lake(wanted.data)
+        hub = living_hub(wanted.data, wanted, wanted.token or usual(wanted).token)
+        return _hub(hub) if hub else _lake(wanted.data)
     return _usual_source(wanted)
 
 
-def usual_places(wanted: Wanted) -> tuple[Address, Path]:
-    """Return the hub and the data directory that are meant when nobody names one."""
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is meant when nobody names a place.
+
+    Attributes:
+        hub: the hub of this machine, or that of ``$FIRSTLIGHT_URL``.
+        directory: of the lake.
+        token: for a hub of this machine.
+    """
+
+    hub: "HubClient"
+    directory: Path
+    token: str
+
+
+def usual(wanted: Wanted) -> Usual:
+    """Return the usual hub and data directory, by the settings in force here.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
     from firstlight.app.settings import load
+    from firstlight.cli.client import DEFAULT_PORT, Address, HubClient, parse_address
 
     settings = load().settings
-    host = ANY_ADDRESS.get(settings.hub.host, settings.hub.host)
-    address = Address(False, host, settings.hub.port or DEFAULT_PORT)
-    return (parse_address(wanted.usual_url) if wanted.usual_url else address), settings.data_path
+    token = wanted.token or settings.hub.token
+    if wanted.usual_url:
+        hub = HubClient(parse_address(wanted.usual_url), wanted.timeout_s, wanted.token)
+    else:
+        host = ANY_ADDRESS.get(settings.hub.host, settings.hub.host)
+        hub = HubClient(Address(False, host, settings.hub.port or DEFAULT_PORT), wanted.timeout_s, token)
+    return Usual(hub, settings.data_path, token)
 
 
-def live_hub(directory: Path) -> str | None:
-    """Return the address of the hub that runs on ``directory``, if one says so and its process is there."""
-    try:
-        found = msgspec.json.decode((directory / _HUB_FILE).read_bytes(), type=HubFile)
-    except (OSError, msgspec.DecodeError):
-        return None
-    return found.url if found.pid > 0 and _is_alive(found.pid) else None
+def living_hub(directory: Path, wanted: Wanted, token: str) -> "HubClient | None":
+    """Return the hub that serves ``directory``, when one does and answers."""
+    from firstlight.app.presence import find
+    from firstlight.cli.client import HubClient, parse_address
+
+    found = find(directory)
+    hub = HubClient(parse_address(found.url), wanted.timeout_s, token) if found else None
+    return hub if hub is not None and answers(hub) else None
 
 
-def answers(client: HubClient) -> bool:
+def answers(client: "HubClient") -> bool:
     """Return whether something listens at the hub's address."""
     try:
         client.text("/livez")
@@ -121,45 +132,24 @@ def answers(client: HubClient) -> bool:
 
 
 def _usual_source(wanted: Wanted) -> Source:
-    address, directory = usual_places(wanted)
-    hub = _hub(address, wanted)
-    if answers(hub.client):
-        return hub
-    source = _live_hub_of(directory, wanted)
-    if source is None and not directory.is_dir():
+    places = usual(wanted)
+    if answers(places.hub):
+        return _hub(places.hub)
+    other, directory = living_hub(places.directory, wanted, places.token), places.directory
+    if other is None and not directory.is_dir():
         raise NotReachable(
-            f"no hub answers at {address} and there is no data directory {directory}; "
+            f"no hub answers at {places.hub.address} and there is no data directory {directory}; "
             "start a hub with `firstlight up`, or name one with --url or --data"
         )
-    source = source or _lake(directory)
-    output.note(f"no hub answers at {address}; answering from {source.place}")
+    source = _hub(other) if other else _lake(directory)
+    output.note(f"no hub answers at {places.hub.address}; answering from {source.place}")
     return source
 
 
-def _live_hub_of(directory: Path, wanted: Wanted) -> Source | None:
-    url = live_hub(directory)
-    if url is None:
-        return None
-    hub = _hub(parse_address(url), wanted)
-    return hub if answers(hub.client) else None
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    except OverflowError:
-        return False
-    return True
-
-
-def _hub(address: Address, wanted: Wanted) -> "HubSource":
+def _hub(client: "HubClient") -> Source:
     from firstlight.cli.hub_source import HubSource
 
-    return HubSource(HubClient(address, wanted.timeout_s, wanted.token))
+    return HubSource(client)
 
 
 def _lake(directory: Path) -> Source:

@@ -2,9 +2,8 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from firstlight.cli import output, table
 from firstlight.cli.exits import FINE
@@ -15,29 +14,20 @@ from firstlight.errors import UsageError
 DEFAULT_LIMIT = 1000
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("sql")(sql)
-
-
+@click.command("sql")
+@click.argument("query", required=False, metavar="[QUERY]")
+@click.option("--file", "-f", metavar="FILE", help="Read the statement from FILE.")
+@click.option("--csv", "as_csv", is_flag=True, help='Answer as CSV; NULL is empty and empty text is "".')
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, show_default=True, help="At most so many rows."
+)
 @shared()
-def sql(
-    wanted: Wanted,
-    query: Annotated[
-        str | None, typer.Argument(metavar="[QUERY]", help="One SQL statement; - or nothing reads it from a pipe.")
-    ] = None,
-    file: Annotated[str | None, typer.Option("--file", "-f", metavar="FILE", help="Read the statement from FILE.")] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Answer as CSV; NULL is empty and empty text is \"\".")] = False,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="ROWS", help=f"At most so many rows.  [default: {DEFAULT_LIMIT}]")
-    ] = None,
-) -> int:
+def command(wanted: Wanted, query: str | None, file: str | None, as_csv: bool, limit: int) -> int:
     """Run one read-only SQL statement (DuckDB) over metrics, events, spans, series and exponential_histograms.
 
-    A terminal gets a table. A pipe gets tab-separated lines under a line of names, and a single value alone. With
-    --json the answer is an array of objects, one row a line.
+    QUERY is read from a pipe when it is - or left out. A terminal gets a table; a pipe gets tab-separated lines under
+    a line of names, or a single value alone. With --json the answer is an array of objects, one row a line.
 
-    \b
     Examples:
       firstlight sql "select count(*) from spans where service='demo'"
       firstlight sql "select level, count(*) from events group by all" --json | jq -r '.[].level'
@@ -46,13 +36,10 @@ def sql(
     """
     if wanted.as_json and as_csv:
         raise UsageError("--json and --csv are two answers; ask for one of them")
-    rows = DEFAULT_LIMIT if limit is None else limit
-    if rows < 1:
-        raise UsageError("--limit must be 1 or more")
     text = statement(query, file)
     source = open_source(wanted)
     try:
-        answer = source.sql(text, rows)
+        answer = source.sql(text, limit)
     finally:
         source.close()
     table.write(answer, "json" if wanted.as_json else "csv" if as_csv else "text")

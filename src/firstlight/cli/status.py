@@ -1,15 +1,17 @@
 """``firstlight status``: what is received, and how things are."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from firstlight.cli import output
 from firstlight.cli.exits import BAD_ANSWER, FINE
 from firstlight.cli.options import Wanted, shared
 from firstlight.cli.source import open_source
-from firstlight.cli.wire import Sender, Status, read
+
+if TYPE_CHECKING:
+    from firstlight.cli.wire import Sender, Status
 
 CRITICAL = "critical"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -17,22 +19,19 @@ _STEP = 1024
 _NS = 1_000_000_000
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("status")(status)
-
-
+@click.command("status")
 @shared()
-def status(wanted: Wanted) -> int:
+def command(wanted: Wanted) -> int:
     """Show what is received, what is stored and how this host is.
 
     Ends with 1 when the overall health is critical.
 
-    \b
     Examples:
       firstlight status
       firstlight status --json | jq .health.score
     """
+    from firstlight.cli.wire import Status, read
+
     source = open_source(wanted)
     try:
         answer = source.status()
@@ -46,17 +45,22 @@ def status(wanted: Wanted) -> int:
     return BAD_ANSWER if found.health.state == CRITICAL else FINE
 
 
-def as_text(found: Status, place: str) -> str:
+def as_text(found: "Status", place: str) -> str:
     """Return the status as lines of text."""
     lines = [
         _line("from", place + (f" (pid {found.pid})" if found.pid else "")),
         _line("version", found.version),
         _line("data", found.data_dir or "unknown"),
         _line("health", score(found.health.score, found.health.state)),
-        *(f"  {score(part.score)}  {output.one_line(part.name)}  {output.one_line(part.evidence)}" for part in found.health_parts),
+        *(
+            f"  {score(part.score)}  {output.one_line(part.name)}  {output.one_line(part.evidence)}"
+            for part in found.health_parts
+        ),
         _line("series", f"{found.series:,} ({found.host_series:,} of this host)"),
         *(_line("lake", text) for text in _lake_lines(found.lake)),
-        _line("sources", "" if found.sources else "none yet; send OTLP to this hub or record with firstlight.configure()"),
+        _line(
+            "sources", "" if found.sources else "none yet; send OTLP to this hub or record with firstlight.configure()"
+        ),
         *(f"  {_sender(sender, found.time_ns)}" for sender in found.sources),
     ]
     if found.uptime_s is not None:
@@ -111,7 +115,7 @@ def _figure(key: str, value: float | str) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"
 
 
-def _sender(sender: Sender, now_ns: int) -> str:
+def _sender(sender: "Sender", now_ns: int) -> str:
     counts = ", ".join(f"{count:,} {kind}" for kind, count in sender.signals.items())
     age_s = max(0, now_ns - sender.last_seen_ns) / _NS
     who = " ".join(word for word in (sender.service or "(no name)", sender.session_id, sender.host) if word)

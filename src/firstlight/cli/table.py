@@ -3,10 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from firstlight.cli import output
-from firstlight.cli.wire import Table
+
+if TYPE_CHECKING:
+    from firstlight.cli.wire import Table
 
 Form = Literal["text", "json", "csv"]
 NULL = "NULL"
@@ -15,7 +17,7 @@ _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r
 _MIN_COLUMN_WIDTH = 3
 
 
-def write(answer: Table, form: Form) -> None:
+def write(answer: "Table", form: Form) -> None:
     """Write ``answer``; text is a table on a terminal and tab-separated lines elsewhere."""
     if form == "json":
         _write_json(answer)
@@ -27,7 +29,7 @@ def write(answer: Table, form: Form) -> None:
         _write_lines(answer)
 
 
-def distinct_names(answer: Table) -> list[str]:
+def distinct_names(answer: "Table") -> list[str]:
     """Return the columns' names; a repeated one gets ``_2``, ``_3`` so that no value is lost in an object."""
     taken = Counter[str]()
     names = {column.name for column in answer.columns}
@@ -54,13 +56,13 @@ def plain(value: Any) -> str:
     return NULL if value is None else str(value)
 
 
-def _write_json(answer: Table) -> None:
+def _write_json(answer: "Table") -> None:
     names = distinct_names(answer)
     rows = (json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in answer.rows)
     output.write("[" + ",\n ".join(rows) + "]\n")
 
 
-def _write_csv(answer: Table) -> None:
+def _write_csv(answer: "Table") -> None:
     """Write RFC 4180, with line feeds as line ends."""
     output.write(",".join(_csv(column.name) for column in answer.columns) + "\n")
     for row in answer.rows:
@@ -73,7 +75,7 @@ def _csv(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _write_lines(answer: Table) -> None:
+def _write_lines(answer: "Table") -> None:
     if len(answer.rows) == 1 and len(answer.columns) == 1:
         output.write(_tsv(answer.rows[0][0]) + "\n")
         return
@@ -86,7 +88,7 @@ def _tsv(value: Any) -> str:
     return plain(value).translate(_TSV_ESCAPES)
 
 
-def _write_table(answer: Table) -> None:
+def _write_table(answer: "Table") -> None:
     from rich.console import Console
     from rich.table import Table as Grid
     from rich.text import Text

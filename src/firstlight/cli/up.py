@@ -1,39 +1,29 @@
 """``firstlight up``: start a hub."""
 
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from firstlight.cli.config import ConfigFile
-from firstlight.cli.exits import FINE
+from firstlight.cli.config import with_config_file
 from firstlight.cli.options import Wanted, shared
-from firstlight.errors import PluginError, UsageError
+from firstlight.errors import UsageError
+
+if TYPE_CHECKING:
+    from firstlight.app.settings import Resolved
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("up")(up)
-
-
+@click.command("up")
+@click.option("--host", metavar="ADDRESS", help="Listen on this address.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Listen on this port; 0 lets the system choose.  [default: 4318]")
+@click.option("--host-metrics/--no-host-metrics", default=None, help="Measure this machine.  [default: yes]")
+@with_config_file
 @shared("as_json", "data")
-def up(
-    wanted: Wanted,
-    host: Annotated[str | None, typer.Option("--host", help="Listen on this address.  [default: 127.0.0.1]")] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", help="Listen on this port; 0 lets the system choose.  [default: 4318]")
-    ] = None,
-    host_metrics: Annotated[
-        bool | None,
-        typer.Option("--host-metrics/--no-host-metrics", help="Measure this machine.  [default: yes]", show_default=False),
-    ] = None,
-    config: ConfigFile = None,
-) -> int:
+def command(wanted: Wanted, host: str | None, port: int | None, host_metrics: bool | None, config: str | None) -> int:
     """Start a hub: it receives OTLP, keeps it in the data directory and serves the page, the API and /metrics.
 
     Runs until Ctrl-C or SIGTERM. Settings come from the file, the environment and these options, later ones winning.
 
-    \b
     Examples:
       firstlight up
       firstlight up --port 4319 --data ./lake --no-host-metrics
@@ -50,14 +40,10 @@ def up(
         "data_dir": None if wanted.data is None else str(wanted.data),
     }
     resolved = load(arguments, config)
-    _serve(resolved)
-    return FINE
+    return _serve(resolved)
 
 
-def _serve(resolved: Any) -> None:
+def _serve(resolved: "Resolved") -> int:
     """Hand over to the hub, which is reached by name because the two faces know nothing of each other."""
-    try:
-        serve = import_module("firstlight.hub.server").serve
-    except ModuleNotFoundError as error:
-        raise PluginError(f"the hub needs {error.name}, which is not installed; try: pip install \"firstlight[hub]\"") from error
-    serve(resolved)
+    code: int = import_module("firstlight.hub.server").serve(resolved)
+    return code

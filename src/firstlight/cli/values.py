@@ -1,6 +1,5 @@
 """Database values as JSON values, by the same rules as the hub's interface."""
 
-import base64
 import math
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -43,5 +42,5 @@ def _rare(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode("ascii")
+        return bytes(value).hex()
     return str(value)

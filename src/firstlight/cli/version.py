@@ -2,7 +2,7 @@
 
 import platform
 
-import typer
+import click
 
 from firstlight.cli import output
 from firstlight.cli.exits import FINE
@@ -10,13 +10,9 @@ from firstlight.cli.options import Wanted, shared
 from firstlight.version import __version__
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("version")(version)
-
-
+@click.command("version")
 @shared("as_json")
-def version(wanted: Wanted) -> int:
+def command(wanted: Wanted) -> int:
     """Show the version of Firstlight and of the Python it runs on."""
     if wanted.as_json:
         output.write_json({"version": __version__, "python": platform.python_version()})

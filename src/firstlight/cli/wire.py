@@ -116,6 +116,20 @@ class Status(msgspec.Struct):
     counters: dict[str, Any] = {}
 
 
+class Setting(msgspec.Struct):
+    """One setting in force."""
+
+    path: str
+    value: Any
+    source: str = ""
+
+
+class Configuration(msgspec.Struct):
+    """What ``/api/config`` says."""
+
+    settings: list[Setting]
+
+
 def read(answer: Any, shape: type[T], place: str) -> T:
     """Return a decoded answer as ``shape``.
 
@@ -125,4 +139,6 @@ def read(answer: Any, shape: type[T], place: str) -> T:
     try:
         return msgspec.convert(answer, shape)
     except msgspec.ValidationError as error:
-        raise NotReachable(f"{place} answered something else than a Firstlight hub does ({error}); check --url") from error
+        raise NotReachable(
+            f"{place} answered something else than a Firstlight hub does ({error}); check --url"
+        ) from error
