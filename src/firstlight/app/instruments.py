@@ -136,7 +136,7 @@ class Histogram(_Instrument):
         return zip(cells.series, [count, total, *accumulate(buckets)], strict=True)
 
 
-I = TypeVar("I", bound=_Instrument)
+Made = TypeVar("Made", bound=_Instrument)
 
 
 class Registry:
@@ -173,6 +173,6 @@ class Registry:
         counters = (instrument for instrument in self._instruments if isinstance(instrument, Counter))
         return {counter.name: counter.total() for counter in counters}
 
-    def _add(self, instrument: I) -> I:
+    def _add(self, instrument: Made) -> Made:
         self._instruments.append(instrument)
         return instrument

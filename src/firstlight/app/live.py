@@ -34,18 +34,16 @@ class Subscriber:
 
     def __init__(self, wants: Wants, loop: asyncio.AbstractEventLoop) -> None:
         self.wants = wants
-        self.is_closed = False
+        self.ended = asyncio.Event()
         self._loop = loop
         self._ready = asyncio.Event()
         self._messages: deque[bytes] = deque()
         self._queued_bytes = 0
 
-    async def next(self) -> bytes | None:
-        """Wait for messages and return all that are there; None when the feed has ended for this subscriber."""
+    async def next(self) -> bytes:
+        """Wait for messages and return all that are there."""
         await self._ready.wait()
         self._ready.clear()
-        if self.is_closed:
-            return None
         return self._take()
 
     def offer(self, message: bytes) -> bool:
@@ -54,13 +52,12 @@ class Subscriber:
             return False
         self._queued_bytes += len(message)
         self._messages.append(message)
-        self._wake()
+        self._tell(self._ready)
         return True
 
     def close(self) -> None:
-        """End the feed."""
-        self.is_closed = True
-        self._wake()
+        """End the feed for this subscriber: sets ``ended``."""
+        self._tell(self.ended)
 
     def _take(self) -> bytes:
         parts: list[bytes] = []
@@ -70,9 +67,9 @@ class Subscriber:
         self._queued_bytes -= len(taken)
         return taken
 
-    def _wake(self) -> None:
+    def _tell(self, event: asyncio.Event) -> None:
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ready.set)
+            self._loop.call_soon_threadsafe(event.set)
 
 
 class LiveFeed:

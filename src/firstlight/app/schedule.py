@@ -43,6 +43,6 @@ class Periodic:
     def _turn(self) -> None:
         try:
             self._action()
-        except Exception:  # the thread must outlive any one turn; whoever reads the log and the counter sees why
+        except Exception:  # noqa: BLE001 - the thread must outlive any one turn; the log and a counter tell
             _log.exception("%s failed; trying again in %g s", self._name, self._interval_s)
             self._on_error(self._name)

@@ -27,7 +27,9 @@ class SelfMetrics:
         )
         self.ingest_bytes = registry.counter("firstlight_ingest_bytes_total", "Body bytes received.", ("signal",), "By")
         self.ingest_errors = registry.counter("firstlight_ingest_errors_total", "Deliveries refused.", ("reason",))
-        self.dropped = registry.counter("firstlight_dropped_total", "Rows or messages given up.", ("reason",))
+        self.dropped = registry.counter("firstlight_dropped_total", "Rows given up.", ("reason",))
+        self.streams_dropped = registry.counter("firstlight_streams_dropped_total", "Live streams too slow to keep.")
+        self.sources_forgotten = registry.counter("firstlight_sources_forgotten_total", "Silent senders forgotten.")
         self.http_requests = registry.counter(
             "firstlight_http_requests_total", "Requests answered.", ("route", "method", "status")
         )

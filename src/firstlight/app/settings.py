@@ -67,6 +67,8 @@ class HealthSettings(msgspec.Struct, frozen=True, kw_only=True):
     interval_s: Annotated[float, Meta(ge=0.5, description="seconds between two assessments")] = 5.0
     packs: Annotated[tuple[str, ...], Meta(description="which packs of indicators: names of built-ins or files")] = (
         "host",
+        "firstlight",
+        "signals",
     )
 
 

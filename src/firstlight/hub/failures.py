@@ -1,0 +1,118 @@
+"""Every error as an answer: JSON, or ``google.rpc.Status`` where OTLP is spoken.  No answer shows a stack."""
+
+import logging
+import math
+import secrets
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from firstlight.app.platform import Platform
+from firstlight.errors import (
+    DecodeError,
+    FirstlightError,
+    Overloaded,
+    PayloadTooLarge,
+    QueryError,
+    StorageFull,
+    Unavailable,
+    UsageError,
+)
+
+_log = logging.getLogger(__name__)
+
+OTLP_PREFIX = "/v1/"
+_PROTOBUF = "application/x-protobuf"
+_JSON = "application/json"
+
+_ANSWERS: tuple[tuple[type[FirstlightError], int, str], ...] = (
+    (PayloadTooLarge, 413, "TOO_LARGE"),
+    (DecodeError, 400, "BAD_PAYLOAD"),
+    (QueryError, 400, "BAD_QUERY"),
+    (UsageError, 400, "BAD_REQUEST"),
+    (Overloaded, 429, "OVERLOADED"),
+    (StorageFull, 503, "STORAGE_FULL"),
+    (Unavailable, 503, "UNAVAILABLE"),
+    (FirstlightError, 500, "STORAGE_FAILED"),
+)
+_HTTP_CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHENTICATED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    408: "TOO_SLOW",
+    413: "TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+}
+_HTTP_MESSAGES = {
+    404: "there is nothing at this address; the interfaces are /v1/, /api/, /metrics, /livez and /readyz",
+    405: "this address does not take that method",
+}
+# https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
+_RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 413: 3, 415: 3, 429: 8, 503: 14}
+_RPC_INTERNAL = 13
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An error as it is told: status, code and what to do."""
+
+    status: int
+    code: str
+    message: str
+    headers: dict[str, str] = {}
+
+
+def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Return the answer to ``error``; an unexpected one is counted and logged with an id that the answer names."""
+    platform: Platform = request.app.state.platform
+    failure = _expected(error)
+    if failure is None:
+        number = secrets.token_hex(4)
+        _log.error("fault %s in %s %s", number, request.method, request.url.path, exc_info=error)
+        platform.metrics.faults.inc("http")
+        failure = Failure(500, "INTERNAL", f"something went wrong here; the hub's log has it as {number}")
+    path, content_type = request.url.path, request.headers.get("content-type", "")
+    if path.startswith(OTLP_PREFIX):
+        platform.metrics.ingest_errors.inc(failure.code.lower())
+    body, media_type = encode(failure, path, content_type)
+    return Response(body, status_code=failure.status, media_type=media_type, headers=failure.headers)
+
+
+def encode(failure: Failure, path: str, content_type: str) -> tuple[bytes, str]:
+    """Return ``failure`` in the form that callers of ``path`` understand, and its media type."""
+    if not path.startswith(OTLP_PREFIX):
+        error = {"code": failure.code, "message": failure.message}
+        return msgspec.json.encode({"status": "error", "error": error}), _JSON
+    code = _RPC_CODES.get(failure.status, _RPC_INTERNAL)
+    if content_type.startswith(_JSON):
+        return msgspec.json.encode({"code": code, "message": failure.message}), _JSON
+    return _rpc_status(code, failure.message), _PROTOBUF
+
+
+def _expected(error: Exception) -> Failure | None:
+    for kind, status, code in _ANSWERS:
+        if isinstance(error, kind):
+            headers = {"retry-after": str(math.ceil(error.retry_after_s))} if isinstance(error, Unavailable) else {}
+            return Failure(status, code, str(error), headers)
+    if isinstance(error, HTTPException) and error.status_code < 500:  # noqa: PLR2004 - a server error is no plain answer
+        message = _HTTP_MESSAGES.get(error.status_code) or error.detail
+        code = _HTTP_CODES.get(error.status_code, "BAD_REQUEST")
+        return Failure(error.status_code, code, message, dict(error.headers or {}))
+    return None
+
+
+def _rpc_status(code: int, message: str) -> bytes:
+    text = message.encode()
+    return b"\x08" + _varint(code) + b"\x12" + _varint(len(text)) + text
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:  # noqa: PLR2004 - seven bits a byte, the eighth says that more follow
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
