@@ -86,8 +86,7 @@ def encoded(encoding, batch):
 
 def decoded(encoding, bodies):
     decoder = OtlpDecoder()
-    read = decoder.json if encoding == "json" else decoder.protobuf
-    results = [read(signal, body, NOW_NS) for signal, body in bodies.items()]
+    results = [decoder.read(signal, body, NOW_NS, as_json=encoding == "json") for signal, body in bodies.items()]
     assert [result.reasons for result in results] == [[] for _ in results]
     return [batch for result in results for batch in result.batches]
 

@@ -25,36 +25,42 @@ _SHAPES: dict[str, type[msgspec.Struct]] = {"traces": TracesRequest, "metrics": 
 
 
 class OtlpDecoder:
-    """Reads requests; remembers series from one to the next.  Not for use by two threads at a time.
+    """Reads requests; remembers series from one to the next.  Not for use by two threads at a time."""
 
-    Args:
-        deltas: adds the increments of delta points up; without it they are refused.
-    """
-
-    def __init__(self, deltas: DeltaSum | None = None) -> None:
+    def __init__(self) -> None:
         self._cache = SeriesCache()
-        self._deltas = deltas
 
-    def protobuf(self, signal: Signal, body: bytes, now_ns: int) -> Decoded:
-        """Return the content of a protobuf ``Export…ServiceRequest``; ``now_ns`` stands in for absent times.
+    def read(
+        self, signal: Signal, body: bytes, now_ns: int, *, as_json: bool = False, deltas: DeltaSum | None = None
+    ) -> Decoded:
+        """Return the content of an ``Export…ServiceRequest``.
+
+        Args:
+            signal: which of the three requests.
+            body: its bytes.
+            now_ns: time of receipt; stands in for times that the sender left out.
+            as_json: whether it is OTLP JSON and not protobuf.
+            deltas: adds the increments of delta points up; without it they are refused.
 
         Raises:
-            DecodeError: ``body`` is no such message.
+            DecodeError: ``body`` is no such request.
         """
-        return self._read(signal, parse_protobuf(signal, body), now_ns)
-
-    def json(self, signal: Signal, body: bytes, now_ns: int) -> Decoded:
-        """Return the content of an OTLP JSON request; see :meth:`protobuf`."""
-        try:
-            request = _json_decoder(signal).decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise DecodeError(f"not OTLP JSON for {signal}: {error}") from error
-        return self._read(signal, request, now_ns)
-
-    def _read(self, signal: Signal, request: Any, now_ns: int) -> Decoded:
+        request = (parse_json if as_json else parse_protobuf)(signal, body)
         if signal == "metrics":
-            return read_metrics(request, now_ns, self._cache, self._deltas)
+            return read_metrics(request, now_ns, self._cache, deltas)
         return read_traces(request, now_ns) if signal == "traces" else read_logs(request, now_ns)
+
+
+def parse_json(signal: Signal, body: bytes) -> Any:
+    """Return ``body`` as one of our request shapes.
+
+    Raises:
+        DecodeError: ``body`` is no OTLP JSON.
+    """
+    try:
+        return _json_decoder(signal).decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise DecodeError(f"not OTLP JSON for {signal}: {error}") from error
 
 
 def parse_protobuf(signal: Signal, body: bytes) -> Any:

@@ -165,7 +165,9 @@ class PointReader:
             raise Refused("delta temporality is not taken here; send cumulative")
         time_ns = time_or(point.time_unix_nano, self._now_ns)
         start_ns = time_or(point.start_time_unix_nano, 0)
-        return self._deltas.add((self._stream, labels, tuple(bounds)), start_ns, time_ns, parts)
+        return self._deltas.add(
+            (self._stream._replace(description=""), labels, tuple(bounds)), start_ns, time_ns, parts
+        )
 
     def _add(self, field: str, labels: Labels, time_ns: int, value: float) -> None:
         self._batch.samples.add(self._series_id(field, labels), time_ns, value)
