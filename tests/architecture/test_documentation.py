@@ -1,5 +1,6 @@
 """What the code offers is documented: each command, setting, metric, table, error, port, plug-in and dependency."""
 
+import ast
 import inspect
 import json
 import re
@@ -19,6 +20,7 @@ from firstlight.app.self_metrics import SelfMetrics
 from firstlight.app.settings import LEAVES
 from firstlight.cli import exits
 from firstlight.cli.application import firstlight as command_line
+from firstlight.hub.application import ROUTES
 from firstlight.ingest.host.catalog import METRICS as HOST_METRICS
 from firstlight.plugins import BUILTINS
 from firstlight.query.sql import TABLES
@@ -26,6 +28,7 @@ from firstlight.query.sql import TABLES
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SHARED_OPTIONS = {"--json", "--url", "--data", "--timeout"}
+METRIC_NAME = re.compile(r"(firstlight|process|host)_[a-z_]+_(total|bytes|seconds|ratio|count)")
 
 
 def page(name: str) -> str:
@@ -103,6 +106,20 @@ def test_every_metric_of_the_hub_is_documented(tmp_path: Path) -> None:
     made = {item.name for item in vars(metrics).values() if isinstance(item, Counter | Gauge | Histogram)}
     written = {row[0].strip("`") for row in table_rows(sections(page("metrics"))["Of the hub"])[1:]}
     assert written == read | made
+
+
+def test_every_metric_that_the_sources_name_is_documented() -> None:
+    names = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        constants = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+        names |= {text for text in constants if isinstance(text, str) and METRIC_NAME.fullmatch(text)}
+    assert names - set(re.findall(r"`(\w+)`", page("metrics"))) == set()
+
+
+def test_every_route_is_documented() -> None:
+    text = page("http-api")
+    paths = {path.partition("{")[0] for route in ROUTES for path in route.paths}
+    assert {path for path in paths if not re.search(rf"[` ]{re.escape(path)}[`?…]", text)} == set()
 
 
 def test_every_table_is_documented_with_its_columns(tmp_path: Path) -> None:
