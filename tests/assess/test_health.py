@@ -6,8 +6,9 @@ from firstlight.assess import assess, load_pack, load_packs
 from firstlight.assess.health import SLACK, combined
 from firstlight.assess.packs import Indicator, Pack, SubsystemRule
 from firstlight.assess.shares import lower_bound
+from firstlight.errors import QueryError
 from firstlight.model import Event, HealthPart, HealthState, Level, Series, Span
-from tests.assess.memory_reader import S
+from tests.assess.memory_reader import MemoryReader, S
 
 NOW = 1_700_000_000 * S
 SCALE = ((0.0, 1.0), (1.0, 0.0))
@@ -43,7 +44,7 @@ def test_golden_report(reader):
     assert report.overall.score == pytest.approx(0.5875)
     assert report.overall.state == HealthState.DEGRADED
     assert [(each.name, each.weight) for each in report.overall.parts] == [("left", 1.0), ("right", 3.0)]
-    assert report.overall.parts[1].evidence == "right is degraded; its worst part is c at 0.50: 0.5 (c, 1 samples)"
+    assert report.overall.parts[1].evidence == "right is degraded; its weakest part is c at 0.50: 0.5 (c, 1 samples)"
     assert report.meta["packs"] == ["p"]
 
 
@@ -120,6 +121,17 @@ def test_failed_spans_by_service(reader):
 def test_one_error_out_of_one_is_not_yet_a_disaster(reader):
     reader.add_events([Event(NOW, "boom", Level.ERROR, "billing")])
     assert assess([load_pack("signals")], reader, NOW).subsystems["billing"].state == HealthState.DEGRADED
+
+
+def test_shares_that_cannot_be_read_are_told():
+    class Broken(MemoryReader):
+        def sql(self, *args, **kwargs):
+            raise QueryError("too slow")
+
+    broken = Broken()
+    report = assess(load_packs(), broken, NOW)
+    broken.close()
+    assert report.meta["problems"] == ["error shares of pack signals could not be read: too slow"] * 2
 
 
 @pytest.mark.parametrize(

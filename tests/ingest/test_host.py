@@ -341,6 +341,16 @@ def test_unstretched_parts_are_read_at_every_tick_although_ticks_jitter(receiver
         assert "host_memory_used_ratio" in collect(receiver, clock, after_s)
 
 
+def test_a_clock_that_jumps_changes_the_stamps_only(receiver, tree, clock):
+    receiver.collect(NOW)
+    tree.cpu([120, 0, 60, 860, 60, 0, 0, 0, 0, 0])
+    clock.now_ns += S
+    batch = receiver.collect(NOW - 3600 * S)
+    assert set(batch.samples.times_ns) == {NOW - 3600 * S}
+    assert values(batch)["host_cpu_busy_ratio{cpu=all}"] == pytest.approx(0.3)
+    assert len(receiver.collect(NOW)) == 0  # not a moment has passed, so nothing is due
+
+
 class Taking:
     """A sink that can be told to fail."""
 

@@ -10,11 +10,12 @@ How parts become a score:
 The subsystems make the overall score by rules 1 and 2.  What is unknown neither helps nor hurts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from firstlight.assess.indicators import judge
 from firstlight.assess.packs import Pack, SubsystemRule
-from firstlight.assess.shares import event_shares, span_shares
+from firstlight.assess.shares import Share, event_shares, span_shares
+from firstlight.errors import FirstlightError
 from firstlight.model import Health, HealthPart, HealthReport, combine, state_of
 from firstlight.ports import SignalReader
 
@@ -25,12 +26,15 @@ RULE = "weighted mean, at most 0.3 above the worst part and never above a vital 
 def assess(packs: Sequence[Pack], reader: SignalReader, now_ns: int) -> HealthReport:
     """Return how well everything was at ``now_ns``, by what ``reader`` held of the time before.
 
+    What cannot be read is unknown and says why, in the part's evidence or in ``meta["problems"]``.
+
     Args:
         packs: what is judged and how; see :func:`~firstlight.assess.packs.load_packs`.
         reader: where the figures come from.
         now_ns: the end of every window.
     """
     parts: dict[str, list[HealthPart]] = {}
+    problems: list[str] = []
     vital: dict[str, list[HealthPart]] = {}
     for pack in packs:
         for indicator in pack.indicators:
@@ -38,12 +42,13 @@ def assess(packs: Sequence[Pack], reader: SignalReader, now_ns: int) -> HealthRe
             parts.setdefault(indicator.subsystem, []).append(part)
             if indicator.vital:
                 vital.setdefault(indicator.subsystem, []).append(part)
-        for subsystem, part in _shares(pack, reader, now_ns):
+        for subsystem, part in _shares(pack, reader, now_ns, problems):
             parts.setdefault(subsystem, []).append(part)
     subsystems = {name: combined(parts[name], vital.get(name, ())) for name in sorted(parts)}
     rules = {name: rule for pack in packs for name, rule in pack.subsystems.items()}
     overall = combined([_as_part(name, health, rules) for name, health in subsystems.items()])
-    return HealthReport(now_ns, overall, subsystems, {"packs": [pack.name for pack in packs], "rule": RULE})
+    meta = {"packs": [pack.name for pack in packs], "rule": RULE, "problems": problems}
+    return HealthReport(now_ns, overall, subsystems, meta)
 
 
 def combined(parts: Sequence[HealthPart], vital: Iterable[HealthPart] = ()) -> Health:
@@ -57,11 +62,13 @@ def combined(parts: Sequence[HealthPart], vital: Iterable[HealthPart] = ()) -> H
     return Health(score, state_of(score), mean.parts)
 
 
-def _shares(pack: Pack, reader: SignalReader, now_ns: int) -> Iterable[tuple[str, HealthPart]]:
-    if pack.events is not None:
-        yield from event_shares(pack.events, reader, now_ns)
-    if pack.spans is not None:
-        yield from span_shares(pack.spans, reader, now_ns)
+def _shares(pack: Pack, reader: SignalReader, now_ns: int, problems: list[str]) -> Iterator[Share]:
+    for rule, shares in ((pack.events, event_shares), (pack.spans, span_shares)):
+        try:
+            if rule is not None:
+                yield from shares(rule, reader, now_ns)
+        except FirstlightError as error:
+            problems.append(f"error shares of pack {pack.name} could not be read: {error}")
 
 
 def _as_part(name: str, health: Health, rules: dict[str, SubsystemRule]) -> HealthPart:
@@ -70,7 +77,7 @@ def _as_part(name: str, health: Health, rules: dict[str, SubsystemRule]) -> Heal
     if health.score is None or not known:
         return HealthPart(name, None, weight, evidence=f"nothing is known of {name}: {_first_evidence(health)}")
     worst = min(known, key=lambda part: part.score if part.score is not None else 1.0)
-    evidence = f"{name} is {health.state}; its worst part is {worst.name} at {worst.score:.2f}: {worst.evidence}"
+    evidence = f"{name} is {health.state}; its weakest part is {worst.name} at {worst.score:.2f}: {worst.evidence}"
     return HealthPart(name, health.score, weight, health.score, "score", evidence, worst.source)
 
 

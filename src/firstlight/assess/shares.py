@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from firstlight.assess.indicators import format_window
 from firstlight.assess.packs import ShareRule, score_at
-from firstlight.errors import FirstlightError
 from firstlight.model import HealthPart, Level
 from firstlight.ports import SignalReader
 
@@ -47,12 +46,20 @@ _SPANS = _Question(
 
 
 def event_shares(rule: ShareRule, reader: SignalReader, now_ns: int) -> Iterator[Share]:
-    """Yield the share of ERROR and louder events by subsystem; events without one count for ``service:<name>``."""
+    """Yield the share of ERROR and louder events by subsystem; events without one count for ``service:<name>``.
+
+    Raises:
+        QueryError: the reader cannot answer.
+    """
     return _shares(_EVENTS, rule, reader, now_ns)
 
 
 def span_shares(rule: ShareRule, reader: SignalReader, now_ns: int) -> Iterator[Share]:
-    """Yield the share of spans with status ``error`` for each ``service:<name>``."""
+    """Yield the share of spans with status ``error`` for each ``service:<name>``.
+
+    Raises:
+        QueryError: the reader cannot answer.
+    """
     return _shares(_SPANS, rule, reader, now_ns)
 
 
@@ -75,11 +82,7 @@ def _shares(question: _Question, rule: ShareRule, reader: SignalReader, now_ns: 
         f"SELECT {question.group} AS subject, count(*) AS everything, {counts} AS bad"  # noqa: S608 - no outside text
         f" FROM {question.table} WHERE {where} GROUP BY subject ORDER BY bad DESC, everything DESC"
     )
-    try:
-        rows = reader.sql(query, limit=MAX_GROUPS).rows
-    except FirstlightError:
-        return
-    for subject, total, bad in rows:
+    for subject, total, bad in reader.sql(query, limit=MAX_GROUPS).rows:
         words = question.words.format(bad=bad, all=total, window=format_window(rule.window_s))
         score = score_at(rule.score, lower_bound(bad, total))
         yield Share(subject, HealthPart(question.name, score, rule.weight, bad / total, "ratio", words, query))

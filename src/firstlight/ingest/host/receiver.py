@@ -163,8 +163,10 @@ class HostReceiver:
         interval_ns = int(self._interval_s * _NS_PER_S)
         due_ns = self._monotonic_ns()
         while not self._stopping.is_set():
-            self._pending.append(self.collect(self._clock()))
+            batch = self.collect(self._clock())
             began_s = time.thread_time()
+            if len(batch) > 0:
+                self._pending.append(batch)
             self._deliver(sink)
             self._delivery.cpu_s += time.thread_time() - began_s
             now_ns = self._monotonic_ns()
