@@ -16,6 +16,11 @@ export function solved(about) {
   problems.value = rest;
 }
 
+const failed = new Set();
+
+/** Whether anything that was asked for has not been answered since. */
+export const isBehind = () => failed.size > 0;
+
 let serverAheadMs = 0;
 
 /** The hub's time, so that a browser with a wrong clock still draws the last hour. */
@@ -38,18 +43,21 @@ export async function get(path, query = {}, about = path) {
   try {
     const answer = await fetch(address, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(20_000) });
     const body = await answer.json().catch(() => null);
+    solved("hub");
     if (!answer.ok) throw new Error(body?.error?.message ?? refusal(answer.status));
     if (body === null) throw new Error("the hub's answer is not JSON; is something else listening on this port?");
     solved(about);
+    failed.delete(about);
     return body;
   } catch (error) {
-    problem(about, reason(error));
+    failed.add(about);
+    problem(error instanceof TypeError ? "hub" : about, reason(error));
     throw error;
   }
 }
 
 function refusal(status) {
-  if (status === 401 || status === 403) return "the hub wants a token; open the address that `firstlight up` printed.";
+  if (status === 401) return "the hub wants its token; sign in at /sign-in.";
   return `the hub answered ${status}; its terminal says why.`;
 }
 

@@ -53,6 +53,8 @@ export const score = (value) => (absent(value) ? NOTHING : value.toFixed(2));
 
 export const plain = (value) => finite(value, digits);
 
+export const hundredths = (value) => finite(value, (v) => v.toFixed(2));
+
 export const perSecond = (write) => (value) => (absent(value) ? NOTHING : `${write(value)}/s`);
 
 /** A length of time in seconds, as its one or two largest units. */

@@ -87,33 +87,29 @@ export class Line {
   }
 }
 
-/** A counter as its rate per second; a fall of the counter is a restart from zero, as Prometheus has it. */
+/** A counter as its rate per second. */
 export class RateLine extends Line {
   #before = null;
   #longestS = RESTART_S;
 
+  /** History holds means of buckets: where they fall the counter began anew somewhere inside, so nothing is claimed. */
   load(timesS, values) {
-    this.#longestS = Math.max(RESTART_S, GAP_BUCKETS * pace(timesS));
-    let before = null;
-    timesS.forEach((timeS, i) => {
-      const rate = increase(before, timeS, values[i], this.#longestS);
-      before = { timeS, value: values[i] };
-      if (rate !== null) this.put(timeS, rate);
-    });
+    const known = timesS.map((timeS, i) => [timeS, values[i]]).filter(([, value]) => value !== null);
+    this.#longestS = Math.max(RESTART_S, GAP_BUCKETS * pace(known.map(([timeS]) => timeS)));
+    for (let i = 1; i < known.length; i += 1) {
+      const seconds = known[i][0] - known[i - 1][0];
+      const grown = known[i][1] - known[i - 1][1];
+      if (seconds <= this.#longestS && grown >= 0) this.put(known[i][0], grown / seconds);
+    }
   }
 
+  /** Live points are the counter itself: a fall is a restart from zero, as Prometheus has it. */
   add(timeS, value) {
-    if (this.#before && timeS <= this.#before.timeS) return;
-    const rate = increase(this.#before, timeS, value, this.#longestS);
+    const { timeS: since, value: had } = this.#before ?? { timeS: -Infinity };
+    if (timeS <= since) return;
     this.#before = { timeS, value };
-    if (rate !== null) super.add(timeS, rate);
+    if (timeS - since <= this.#longestS) super.add(timeS, (value >= had ? value - had : value) / (timeS - since));
   }
-}
-
-function increase(before, timeS, value, longestS) {
-  if (!before || timeS - before.timeS <= 0 || timeS - before.timeS > longestS) return null;
-  const grown = value >= before.value ? value - before.value : value;
-  return grown / (timeS - before.timeS);
 }
 
 /** The usual distance between two neighbours of an ascending list. */

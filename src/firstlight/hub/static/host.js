@@ -20,16 +20,32 @@ const DRAWN = [
 const PROCESSES = ["host_process_cpu_ratio", "host_process_memory_bytes"];
 
 export const NAMES = [...DRAWN, ...PROCESSES];
+const OWNER = "host";
 const LONGEST_LIVE = 4096;
 
 const lines = new Map(DRAWN.map((name) => [name, new Map()]));
 const latest = new Map(PROCESSES.map((name) => [name, new Map()]));
 let asked = 0;
+let earliestS = Infinity;
 
 const keyOf = (labels) => JSON.stringify(Object.entries(labels).sort());
 
-/** The window that charts show now. */
-export const now = () => windowOf(span(), nowMs() / 1000);
+/** The part of a window that is always shown, however young the samples are. */
+const LEAST_SHARE = 1 / 12;
+
+/** The window that charts show now; where the samples are younger than it, it begins with them. */
+export function now() {
+  const window = windowOf(span(), nowMs() / 1000);
+  const least = window.last - Math.ceil((window.last - window.first) * LEAST_SHARE);
+  const begins = Math.floor(earliestS / window.stepS);
+  return { ...window, first: Math.max(window.first, Math.min(begins, least)) };
+}
+
+/** When the samples in the window begin, in seconds; null where they fill it. */
+export function begin() {
+  const { first, stepS } = windowOf(span(), nowMs() / 1000);
+  return Number.isFinite(earliestS) && earliestS > (first + 1) * stepS ? earliestS : null;
+}
 
 export const seconds = () => nowMs() / 1000;
 
@@ -52,7 +68,7 @@ export function processes(name) {
 export async function load() {
   asked += 1;
   const mine = asked;
-  const { first, last, stepS } = now();
+  const { first, last, stepS } = windowOf(span(), nowMs() / 1000);
   const query = { start_ns: nanoseconds(first * stepS * 1000), end_ns: nanoseconds(last * stepS * 1000), points: last - first };
   await gently(DRAWN.map((name) => () => loadOne(name, query, mine)));
 }
@@ -60,14 +76,17 @@ export async function load() {
 /** Another span has other buckets, so every line starts anew. */
 export async function respan() {
   for (const byLabels of lines.values()) byLabels.clear();
+  earliestS = Infinity;
   await load();
 }
 
 async function loadOne(name, query, mine) {
   const answer = await get("/api/range", { name, ...query }, `history of ${name}`).catch(() => null);
   if (!answer || mine !== asked) return;
-  for (const each of answer.series) {
-    lineFor(name, each.labels).load(each.times_ns.map((ns) => ns / 1e9), each.values);
+  for (const each of answer.series.filter((one) => one.service === OWNER)) {
+    const timesS = each.times_ns.map((ns) => ns / 1e9);
+    lineFor(name, each.labels).load(timesS, each.values);
+    earliestS = Math.min(earliestS, ...timesS.slice(0, 1));
   }
 }
 
@@ -84,9 +103,10 @@ function lineFor(name, labels) {
 }
 
 /** One live point. */
-export function take({ name, labels, time_ns, value }) {
-  if (typeof value !== "number") return;
+export function take({ name, labels, service, time_ns, value }) {
+  if (typeof value !== "number" || service !== OWNER) return;
   const timeS = time_ns / 1e9;
+  earliestS = Math.min(earliestS, timeS);
   if (lines.has(name)) lineFor(name, labels).add(timeS, value);
   else if (latest.has(name)) remember(latest.get(name), labels, timeS, value);
 }

@@ -1,5 +1,5 @@
 // The stream's life, the heartbeat that draws, and catching up after a break.
-import { get, learnTime, problem, solved } from "./api.js";
+import { get, isBehind, learnTime, problem, solved } from "./api.js";
 import { batch } from "./ui.js";
 import { health, link, lostAtMs, paused, status, tick } from "./state.js";
 import * as events from "./events.js";
@@ -10,28 +10,50 @@ const STATUS_EVERY_BEATS = 5;
 const SLEEP_MS = 10_000;
 const LONGEST_WAIT_MS = 10_000;
 
+const HIDDEN_MS = 30_000;
+
 let source = null;
 let waitMs = 1000;
 let again = 0;
 let opened = 0;
+let hiddenAt = 0;
+let beats = 0;
+let beatAt = Date.now();
 
 /** Begin: history first, then whatever the stream says. */
 export function start() {
   connect();
   catchUp();
-  let before = Date.now();
-  let beats = 0;
-  setInterval(() => {
-    const slept = Date.now() - before > SLEEP_MS && !document.hidden;
-    before = Date.now();
-    beats += 1;
-    if (slept) reconnect();
-    if (document.hidden) return;
-    if (beats % STATUS_EVERY_BEATS === 0) loadStatus();
-    if (!paused.value) requestAnimationFrame(draw);
-  }, BEAT_MS);
-  document.addEventListener("visibilitychange", () => document.hidden || paused.value || requestAnimationFrame(draw));
+  setInterval(beat, BEAT_MS);
+  document.addEventListener("visibilitychange", onSight);
   addEventListener("online", reconnect);
+}
+
+function beat() {
+  const slept = Date.now() - beatAt > SLEEP_MS;
+  beatAt = Date.now();
+  if (document.hidden) return rest();
+  beats += 1;
+  if (slept) reconnect();
+  if (beats % STATUS_EVERY_BEATS === 0) isBehind() && link.value === "live" ? catchUp() : loadStatus();
+  if (!paused.value) requestAnimationFrame(draw);
+}
+
+/** A page that nobody sees gives its connection back: browsers allow six to one hub. */
+function rest() {
+  hiddenAt ||= Date.now();
+  if (Date.now() - hiddenAt < HIDDEN_MS || link.value === "resting") return;
+  source.close();
+  clearTimeout(again);
+  link.value = "resting";
+}
+
+function onSight() {
+  if (document.hidden) return;
+  hiddenAt = 0;
+  beatAt = Date.now();
+  if (link.value === "resting") reconnect();
+  if (!paused.value) requestAnimationFrame(draw);
 }
 
 export function draw() {
@@ -50,7 +72,7 @@ export function pause(on) {
 }
 
 /** Everything that the stream may have left out, asked for again. */
-export async function catchUp() {
+async function catchUp() {
   await Promise.allSettled([loadStatus(), loadHealth(), events.load(), host.load()]);
   if (!paused.value) draw();
 }
@@ -110,5 +132,6 @@ function onError() {
 
 function reconnect() {
   source.close();
+  link.value = "connecting";
   connect();
 }

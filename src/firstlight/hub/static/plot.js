@@ -92,7 +92,7 @@ function build(element, { write, top, steps }, data) {
   const options = {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [8, 4, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: SYNC, setSeries: false }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
     scales: { x: { time: true, range: (u, low, high) => [low, high] }, y: { range: (u, low, high) => reach(low, high, top) } },
@@ -110,8 +110,8 @@ function lineOptions({ label, color, fill, faint }) {
   const stroke = styled(color);
   return {
     label,
-    stroke: faint ? stroke + "66" : stroke,
-    width: faint ? 1 : 1.6,
+    stroke: faint ? stroke + "59" : stroke,
+    width: faint ? 0.75 : 1.6,
     fill: fill ? stroke + "1f" : undefined,
     points: { show: true, size: 4, fill: stroke, filter: alone },
   };

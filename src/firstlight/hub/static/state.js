@@ -41,7 +41,7 @@ export const nextTheme = () => ({ auto: "light", light: "dark", dark: "auto" })[
 /** Counts redraws; a view that reads it is drawn again once a second while the page is seen and not paused. */
 export const tick = signal(0);
 
-/** "connecting", "live" or "reconnecting". */
+/** "connecting", "live", "reconnecting", or "resting" while nobody sees the page. */
 export const link = signal("connecting");
 export const lostAtMs = signal(0);
 export const paused = signal(false);

@@ -17,7 +17,7 @@ function Link() {
   tick.value;
   const state = paused.value ? "paused" : link.value;
   const since = state === "reconnecting" ? ` for ${duration(Math.round((Date.now() - lostAtMs.value) / 1000))}` : "";
-  const shape = { live: "●", paused: "❙❙", reconnecting: "◌", connecting: "◌" }[state];
+  const shape = { live: "●", paused: "❙❙", reconnecting: "◌", connecting: "◌", resting: "○" }[state];
   return html`<span id="link" class=${`link-state ${state}`} role="status" data-state=${state}>
     <i aria-hidden="true">${shape}</i> ${state}<span aria-hidden="true">${since}</span></span>`;
 }
@@ -34,7 +34,7 @@ export function Bar({ help }) {
         ${SPANS.map((each) => html`<button key=${each.key} data-span=${each.key} aria-pressed=${spanKey.value === each.key} onClick=${() => takeSpan(each.key)}>${each.label}</button>`)}
       </div>
       <button id="pause" aria-pressed=${paused.value} onClick=${() => pause(!paused.value)}>${paused.value ? "Resume" : "Pause"}</button>
-      <button id="theme" onClick=${() => chooseTheme(nextTheme())} aria-label=${`Theme: ${theme.value}; change it`}>${{ auto: "Auto", light: "Light", dark: "Dark" }[theme.value]}</button>
+      <button id="theme" onClick=${() => chooseTheme(nextTheme())} aria-label=${`Theme: ${theme.value}; change it`}><i aria-hidden="true">${{ auto: "◐", light: "○", dark: "●" }[theme.value]}</i> ${theme.value}</button>
       <button id="help" onClick=${help} aria-label="Keyboard shortcuts">?</button>
     </div>
   </header>`;

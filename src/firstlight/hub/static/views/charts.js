@@ -1,6 +1,6 @@
 // The live charts of this host.
 import { html, useSignal } from "../ui.js";
-import { bytes, clock, percent, perSecond, plain } from "../format.js";
+import { bytes, clock, hundredths, percent, perSecond, plain } from "../format.js";
 import { sum, timesOf } from "../grid.js";
 import { Legend, Plot } from "../plot.js";
 import { crosshair, span, tick } from "../state.js";
@@ -96,10 +96,10 @@ function Load() {
     return lines.length ? [{ label: window.replace("m", "\u202fmin"), color: COLORS[i], fill: i === 0, lines }] : [];
   });
   const cores = host.of("host_cpu_busy_ratio").length - 1;
-  const legend = sources.map((each) => entry(each, plain));
+  const legend = sources.map((each) => entry(each, hundredths));
   return html`<${Panel} id="load" title="Load" note=${cores > 0 ? `runnable tasks; ${cores} cores` : "runnable tasks"}
     sources=${sources} legend=${legend} write=${plain} top=${(high) => Math.max(cores, high * 1.1, 1)}
-    figure=${sources.length ? plain(valueOf(sources[0].lines, null)) : "–"} />`;
+    figure=${sources.length ? hundredths(valueOf(sources[0].lines, null)) : "–"} />`;
 }
 
 /** Two counters of the same devices as rates, summed over all of them or for the chosen one. */
@@ -133,11 +133,18 @@ const DISK = [
   { name: "host_disk_written_bytes_total", label: "written", color: "--c2" },
 ];
 
+/** The crosshair's moment, or how far back the charts reach. */
+function reach() {
+  tick.value;
+  if (crosshair.value !== null) return `at ${clock(crosshair.value)}`;
+  const begins = host.begin();
+  return `the last ${span().label}` + (begins === null ? "" : `; the first samples are from ${clock(begins)}`);
+}
+
 export function Charts() {
-  const moment = crosshair.value;
   return html`<section id="charts" aria-labelledby="h-charts">
     <header class="bar"><h2 id="h-charts">This host</h2>
-      <span class="note" aria-live="off">${moment === null ? `the last ${span().label}` : `at ${clock(moment)}`}</span></header>
+      <span class="note" aria-live="off">${reach()}</span></header>
     <div class="panels">
       <${Cpu} /><${Memory} /><${Load} />
       <${Traffic} id="network" title="Network" label="interface" counters=${NETWORK} skip=${LOOPBACK} rest="all but loopback" />
@@ -157,7 +164,8 @@ function Disks() {
   });
   rows.sort((a, b) => (b.share ?? 0) - (a.share ?? 0));
   return html`<article class="panel" aria-labelledby="t-disks">
-    <header><h3 id="t-disks">Disk space</h3><span class="note">by mount, and the change in this window</span></header>
+    <header><h3 id="t-disks">Disk space</h3><span class="note">with the change in this window</span>
+      <output class="figure" aria-live="off">${percent(rows[0]?.share)}</output></header>
     ${rows.length === 0 && html`<p class="none">No mounts reported in this window yet.</p>`}
     <ul class="mounts">
       ${rows.map(

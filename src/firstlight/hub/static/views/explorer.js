@@ -110,7 +110,7 @@ export function Explorer() {
   return html`<section id="explorer" aria-labelledby="h-explorer">
     <header class="bar"><h2 id="h-explorer">Any metric</h2><span class="note">counters and histograms are drawn as rates</span></header>
     <${Picker} names=${names} name=${name} fields=${fields} field=${field} find=${find} pick=${pick} />
-    ${shown.value ? html`<${Chart} shown=${shown.value} />` : html`<p class="none">Choose a metric above, such as
+    ${shown.value ? html`<${Chart} shown=${shown.value} />` : html`<p class="none">Choose a metric above, such as${" "}
       <button class="link" onClick=${() => pick("host_load_average")}>host_load_average</button>.</p>`}
   </section>`;
 }

@@ -1,7 +1,8 @@
 // Is this machine well?  The answer, the score and what it is made of.
 import { html, text, useSignal } from "../ui.js";
-import { score as writeScore } from "../format.js";
-import { health, tick } from "../state.js";
+import { ago, clock, score as writeScore } from "../format.js";
+import { nowMs } from "../api.js";
+import { health, link, tick } from "../state.js";
 
 const ANSWERS = {
   optimal: "This machine is very well.",
@@ -32,12 +33,29 @@ function weakest(parts) {
   return scored.reduce((a, b) => (b.score < a.score ? b : a));
 }
 
+/** The lowest part, followed down into its subsystem: [names on the way, part]. */
+function lowest(report) {
+  const top = weakest(report.overall.parts);
+  const inner = top && weakest(report.subsystems[top.name]?.parts ?? []);
+  return inner ? [`${text(inner.name)} (${text(top.name)})`, inner] : top && [text(top.name), top];
+}
+
 /** The sentence under the answer: what pulls the score down, or what is missing. */
-function because(parts) {
-  const low = weakest(parts);
-  if (!low) return "No part has a score: no samples have come in, or what they judge is not measured here.";
-  const about = low.evidence ? `${text(low.name)}: ${text(low.evidence)}` : text(low.name);
-  return stateOf(low.score) === "optimal" ? `Nothing pulls it down. Lowest is ${about}` : `What pulls it down most is ${about}`;
+function because(report) {
+  const found = lowest(report);
+  if (!found) return "No part has a score: no samples have come in, or what they judge is not measured here.";
+  const [name, part] = found;
+  const about = [name, text(part.evidence)].filter(Boolean).join(": ");
+  return stateOf(part.score) === "optimal" ? `Nothing pulls it down. Lowest is ${about}.` : `What pulls it down most is ${about}.`;
+}
+
+const STALE_S = 30;
+
+/** Said when the assessment is not of now. */
+function AsOf({ report }) {
+  const silentS = (nowMs() - report.time_ns / 1e6) / 1000;
+  if (silentS < STALE_S && link.value === "live") return null;
+  return html`<p class="as-of">As assessed at ${clock(report.time_ns / 1e9)}, ${ago(silentS)}.</p>`;
 }
 
 function Scale({ score }) {
@@ -97,7 +115,8 @@ export function HealthView() {
       <h1 id="h-health">${ANSWERS[state] ?? ANSWERS.unknown}</h1>
       <p class="whole"><span class="score">${writeScore(score)}</span> <${State} state=${state} /></p>
       <${Scale} score=${score} />
-      <p class="lead">${because(parts)}</p>
+      <${AsOf} report=${report} />
+      <p class="lead">${because(report).replace(/\.\.$/, ".")}</p>
     </div>
     <div class="made">
       <h2>What the score is made of</h2>

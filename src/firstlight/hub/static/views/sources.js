@@ -1,11 +1,11 @@
 // Who is sending, how much, and how to send.
 import { html, text, useSignal } from "../ui.js";
 import { ago, count, perSecond, whole } from "../format.js";
-import { nowMs } from "../api.js";
 import { status, tick } from "../state.js";
 
 const SIGNALS = ["events", "spans", "samples"];
 const QUIET_S = 60;
+const OWN = new Set(["host", "firstlight"]);
 
 let before = null;
 let current = null;
@@ -30,9 +30,9 @@ function follow(answer) {
   );
 }
 
-function Row({ source }) {
+function Row({ source, atNs }) {
   const key = keyOf(source);
-  const silentS = (nowMs() - source.last_seen_ns / 1e6) / 1000;
+  const silentS = (atNs - source.last_seen_ns) / 1e9;
   return html`<tr data-service=${text(source.service)}>
     <th scope="row" class="long"><span title=${text(source.service)}>${text(source.service)}</span>
       <small class="note" title=${text(source.session_id)}>${[source.host, text(source.session_id).slice(0, 8)].map(text).filter(Boolean).join(" · ")}</small></th>
@@ -80,8 +80,8 @@ export function Sources() {
   tick.value;
   const answer = status.value;
   if (answer) follow(answer);
-  const sources = [...(answer?.sources ?? [])].sort((a, b) => b.last_seen_ns - a.last_seen_ns || (text(a.service) < text(b.service) ? -1 : 1));
-  const others = sources.filter((source) => source.service !== "host" && source.service !== "firstlight");
+  const sources = [...(answer?.sources ?? [])].sort((a, b) => OWN.has(a.service) - OWN.has(b.service) || (keyOf(a) < keyOf(b) ? -1 : 1));
+  const others = sources.filter((source) => !OWN.has(source.service));
   return html`<section id="sources" aria-labelledby="h-sources">
     <header class="bar"><h2 id="h-sources">What is sending data</h2>
       <span class="note">${others.length ? `${others.length} besides the hub itself` : "only the hub itself so far"}</span></header>
@@ -89,7 +89,7 @@ export function Sources() {
       sources.length > 0 &&
       html`<table class="sources">
         <thead><tr><th scope="col">service</th>${SIGNALS.map((signal) => html`<th key=${signal} scope="col" class="figure">${signal}</th>`)}<th scope="col" class="figure">last seen</th></tr></thead>
-        <tbody>${sources.map((source) => html`<${Row} key=${keyOf(source)} source=${source} />`)}</tbody>
+        <tbody>${sources.map((source) => html`<${Row} key=${keyOf(source)} source=${source} atNs=${answer.time_ns} />`)}</tbody>
       </table>`
     }
     <${HowToSend} open=${answer !== null && others.length === 0} />
