@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from firstlight import plugins
+from firstlight.app.deliveries import Deliveries, OtlpDoor
 from firstlight.app.gate import Gate
 from firstlight.app.intake import Door, Intake
-from firstlight.app.lake import Lake
+from firstlight.app.lake import Lake, LakeLimits
 from firstlight.app.live import LiveFeed
 from firstlight.app.queries import CancellableSql, Queries
 from firstlight.app.schedule import Periodic
@@ -19,28 +20,13 @@ from firstlight.app.sources import Sources
 from firstlight.assess.health import assess
 from firstlight.assess.packs import load_packs
 from firstlight.errors import FirstlightError
+from firstlight.ingest.otlp import OtlpReceiver
 from firstlight.model import Health, HealthReport, HealthState
 from firstlight.ports import Clock, Receiver, SignalReader, SignalStore
 
 _log = logging.getLogger(__name__)
 
 Assess = Callable[[SignalReader, int], HealthReport]
-
-
-class OtlpReply(Protocol):
-    """The answer to a delivery."""
-
-    status: int
-    content_type: str
-    body: bytes
-    retry_after_s: float | None
-
-
-class OtlpDoor(Protocol):
-    """Takes OTLP/HTTP bodies, inflated."""
-
-    def handle(self, signal: str, content_type: str, body: bytes, now_ns: int) -> OtlpReply:
-        """Decode, store and answer; ``signal`` is ``traces``, ``metrics`` or ``logs``."""
 
 
 class Store(SignalStore, SignalReader, Protocol):
@@ -91,7 +77,9 @@ class Platform:
         self.live = LiveFeed(settings.limits.max_streams, self.metrics.streams_dropped.inc)
         self.sources = Sources(forgotten=self.metrics.sources_forgotten.inc)
         self.intake = Intake(store, self.metrics, self.sources, self.live, clock)
-        self.otlp = otlp(self.intake.door("otlp"))
+        self.deliveries = Deliveries(
+            otlp(self.intake.door("otlp")), self.metrics, settings.limits.max_inflated_bytes, clock
+        )
         self.ingest_gate = Gate("ingest", settings.limits.max_concurrent_ingest, settings.limits.max_waiting_ingest)
         self.query_gate = Gate("query", settings.limits.max_concurrent_queries, settings.limits.max_waiting_queries)
         self.queries = Queries(store.sql, self.query_gate, self.metrics)
@@ -112,8 +100,6 @@ class Platform:
             ConfigError: a pack is unknown or wrong.
             PluginError: a receiver does not load.
         """
-        from firstlight.ingest.otlp import OtlpReceiver
-
         settings = resolved.settings
         packs = load_packs(settings.health.packs)
         receivers: dict[str, Receiver] = {}
@@ -122,8 +108,9 @@ class Platform:
         lake = Lake.open(
             settings.data_path,
             durability=settings.lake.durability,
-            memory_limit_bytes=settings.limits.query_memory_bytes,
-            time_limit_s=settings.limits.query_time_s,
+            limits=LakeLimits(
+                memory_limit_bytes=settings.limits.query_memory_bytes, time_limit_s=settings.limits.query_time_s
+            ),
         )
         return cls(
             resolved,

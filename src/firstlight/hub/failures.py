@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from firstlight.app.platform import Platform
+from firstlight.codecs.otlp import answers
 from firstlight.errors import (
     DecodeError,
     FirstlightError,
@@ -87,9 +88,8 @@ def encode(failure: Failure, path: str, content_type: str) -> tuple[bytes, str]:
         error = {"code": failure.code, "message": failure.message}
         return msgspec.json.encode({"status": "error", "error": error}), _JSON
     code = _RPC_CODES.get(failure.status, _RPC_INTERNAL)
-    if content_type.startswith(_JSON):
-        return msgspec.json.encode({"code": code, "message": failure.message}), _JSON
-    return _rpc_status(code, failure.message), _PROTOBUF
+    as_json = content_type.startswith(_JSON)
+    return answers.status(code, failure.message, as_json=as_json), _JSON if as_json else _PROTOBUF
 
 
 def _expected(error: Exception) -> Failure | None:
@@ -102,17 +102,3 @@ def _expected(error: Exception) -> Failure | None:
         code = _HTTP_CODES.get(error.status_code, "BAD_REQUEST")
         return Failure(error.status_code, code, message, dict(error.headers or {}))
     return None
-
-
-def _rpc_status(code: int, message: str) -> bytes:
-    text = message.encode()
-    return b"\x08" + _varint(code) + b"\x12" + _varint(len(text)) + text
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits a byte, the eighth says that more follow
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)

@@ -12,7 +12,7 @@ import time
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from firstlight.app.platform import Platform
@@ -52,6 +52,7 @@ class Guard:
         if scope["type"] != ScopeType.HTTP:
             return
         answer = _Answer(send)
+        scope = _as_get(scope)
         began_s = time.perf_counter()
         try:
             refusal = self._access.refusal(_headers(scope), scope["path"])
@@ -141,6 +142,11 @@ class _Answer:
                 headers.append((b"cache-control", b"no-store"))
             message["headers"] = [*headers, *_SECURITY_HEADERS]
         await self._send(message)
+
+
+def _as_get(scope: HTTPScope) -> HTTPScope:
+    """Return a HEAD request as the GET whose headers it asks for; the server leaves the body out."""
+    return {**scope, "method": HttpMethod.GET} if scope["method"] == HttpMethod.HEAD else scope
 
 
 def _headers(scope: HTTPScope) -> dict[str, str]:

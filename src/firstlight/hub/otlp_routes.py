@@ -4,13 +4,21 @@ import math
 from typing import Any
 
 from litestar import Request, Response, post
+from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_200_OK
 
-from firstlight.app.platform import OtlpReply, Platform
+from firstlight.app.deliveries import Reply
+from firstlight.app.platform import Platform
 from firstlight.errors import PayloadTooLarge
 from firstlight.hub.bodies import Budget, read_body
+from firstlight.ingest.inflate import ENCODINGS
+from firstlight.ingest.otlp import SIGNALS
 
-SIGNALS = ("traces", "metrics", "logs")
+
+class UnknownEncoding(ClientException):
+    """The body's Content-Encoding is none that we know."""
+
+    status_code = 415
 
 
 @post([f"/v1/{signal}" for signal in SIGNALS], status_code=HTTP_200_OK, request_max_body_size=None)
@@ -18,21 +26,30 @@ async def receive_otlp(request: Request[Any, Any, Any], platform: Platform, body
     """Store one delivery and say so; what was answered with 200 is kept."""
     signal = request.url.path.rsplit("/", 1)[1]
     limits = platform.settings.limits
-    if _declared_length(request) > limits.max_body_bytes:
-        raise PayloadTooLarge(f"the body is longer than {limits.max_body_bytes} bytes; send smaller batches")
-    encoding = request.headers.get("content-encoding", "").strip().lower()
+    encoding = _encoding(request)
+    _refuse_announced(request, limits.max_body_bytes)
     content_type = request.headers.get("content-type", "")
-    async with read_body(request.receive, encoding, limits, body_budget) as body:
-        platform.metrics.ingest_bytes.inc(signal, by=len(body))
-        reply = await platform.ingest_gate.run(platform.otlp.handle, signal, content_type, body, platform.clock())
+    async with read_body(request.receive, limits.max_body_bytes, limits.body_timeout_s, body_budget) as chunks:
+        reply = await platform.ingest_gate.run(platform.deliveries.take, signal, content_type, encoding, chunks)
+    if reply.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
+        platform.metrics.ingest_errors.inc(f"status_{reply.status}")
     return _respond(reply)
 
 
-def _declared_length(request: Request[Any, Any, Any]) -> int:
+def _encoding(request: Request[Any, Any, Any]) -> str:
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ENCODINGS:
+        raise UnknownEncoding(f"Content-Encoding {encoding!r} is not known; use gzip, deflate or none")
+    return encoding
+
+
+def _refuse_announced(request: Request[Any, Any, Any], limit_bytes: int) -> None:
+    """Spare a sender that asks first (``Expect: 100-continue``) a body that is too long."""
     declared = request.headers.get("content-length", "")
-    return int(declared) if declared.isdecimal() else 0
+    if "expect" in request.headers and declared.isdecimal() and int(declared) > limit_bytes:
+        raise PayloadTooLarge(f"the body is longer than {limit_bytes} bytes; send smaller batches")
 
 
-def _respond(reply: OtlpReply) -> Response[bytes]:
+def _respond(reply: Reply) -> Response[bytes]:
     headers = {} if reply.retry_after_s is None else {"retry-after": str(math.ceil(reply.retry_after_s))}
     return Response(reply.body, status_code=reply.status, media_type=reply.content_type, headers=headers)

@@ -61,6 +61,4 @@ def _find(path: str) -> _Page:
 def _load(file: Path, _: int) -> _Page:
     content = file.read_bytes()
     media_type = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    if media_type.startswith("text/"):
-        media_type += "; charset=utf-8"
     return _Page(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')

@@ -30,4 +30,4 @@ async def is_ready(platform: Platform) -> Response[dict[str, Any]]:
 async def show_metrics(platform: Platform) -> Response[bytes]:
     """Return the hub's own figures as Prometheus text."""
     text = await asyncio.to_thread(lambda: exposition(platform.metrics.registry.collect()))
-    return Response(text, media_type=CONTENT_TYPE)
+    return Response(text, headers={"content-type": CONTENT_TYPE})

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
+from firstlight.app.memory import give_large_blocks_back
 from firstlight.app.platform import Platform
 from firstlight.app.presence import Address, Presence
 from firstlight.app.settings import Resolved
@@ -31,6 +32,7 @@ def serve(resolved: Resolved) -> int:
     Raises:
         FirstlightError: it cannot start; see :func:`running`.
     """
+    give_large_blocks_back()
     with running(resolved) as server:
         _say(f"Firstlight {__version__} listens on {server.platform.url}")
         _say(f"data in {resolved.settings.data_dir}")

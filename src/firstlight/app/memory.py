@@ -1,0 +1,19 @@
+"""Keeps the allocator from holding on to what large requests needed for a moment."""
+
+import contextlib
+import ctypes
+
+# mallopt(3), glibc.  Left alone, glibc raises its mmap threshold to the largest block that was ever freed and then keeps
+# such blocks, and it gives every thread an arena of its own.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_LARGE_BLOCK_BYTES = 256 * 1024
+_ARENAS = 2
+
+
+def give_large_blocks_back() -> None:
+    """Have blocks of 256 KiB and more returned to the system as they are freed; does nothing without glibc."""
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _LARGE_BLOCK_BYTES)
+        mallopt(_M_ARENA_MAX, _ARENAS)
