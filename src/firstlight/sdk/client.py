@@ -1,0 +1,325 @@
+"""The recorder as a whole."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock, RLock
+from time import monotonic, time_ns
+from types import FunctionType
+from typing import Any, TypeVar
+
+from firstlight.errors import UsageError
+from firstlight.model import Kind, Level, Resource
+from firstlight.ports import Clock, Exporter
+from firstlight.sdk import fork
+from firstlight.sdk.convert import Converter
+from firstlight.sdk.drain import Drain, Stages, Target
+from firstlight.sdk.front import Front, Tap
+from firstlight.sdk.histogram import DEFAULT_BOUNDS_S, Histogram
+from firstlight.sdk.instruments import Definition, Instrument
+from firstlight.sdk.ledger import Counts, Ledger
+from firstlight.sdk.outbox import Outbox
+from firstlight.sdk.registry import MAX_LINES, Registry
+from firstlight.sdk.report import Reporter
+from firstlight.sdk.scope import Scope
+from firstlight.sdk.sink import Sink
+from firstlight.sdk.site import Site
+from firstlight.sdk.spans import Span
+from firstlight.sdk.troubles import Troubles
+
+GRACE_S = 1.0
+MAX_SPAN_NAMES = 500
+MANY_SPANS = "other_spans"
+
+I = TypeVar("I", bound=Instrument)  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the recorder.
+
+    Attributes:
+        high_water: records that may wait for a tick before most are sampled away.
+        queue_rows: rows that may wait for delivery before the oldest are dropped.
+        lines: lines of one metric.
+        linger_s: seconds that a row waits for company before it is delivered.
+        report_interval_s: seconds between two reports of all instruments.
+        exit_s: seconds that the end of the process may be held up by deliveries.
+    """
+
+    high_water: int = 50_000
+    queue_rows: int = 100_000
+    lines: int = MAX_LINES
+    linger_s: float = 0.5
+    report_interval_s: float = 5.0
+    exit_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where records go and under whose name; both are asked for again in a forked child.
+
+    Attributes:
+        exporter: makes the exporter when there is something to deliver; may tell the ledger of rows turned down.
+        resource: makes the sender's description.
+    """
+
+    exporter: Callable[[Ledger], Exporter]
+    resource: Callable[[], Resource]
+
+
+class Telemetry:
+    """Records events, spans and metrics of this process and delivers them.
+
+    Scopes, instruments and spans work from the start and for ever.  Without :meth:`deliver` records go to ``fallback``, but
+    not within the first second, so that a program can say where before its first record leaves.
+
+    Args:
+        fallback: where records go when nobody says.
+        limits: see :class:`Limits`.
+        level: least level that is recorded.
+        now: where times come from.
+        raise_errors: raise misuse and faults (the latter from :meth:`flush`); None means only where pytest runs.
+    """
+
+    def __init__(
+        self,
+        fallback: Delivery,
+        limits: Limits | None = None,
+        *,
+        level: Level = Level.INFO,
+        now: Clock = time_ns,
+        raise_errors: bool | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.ledger = Ledger()
+        self.troubles = Troubles(self.ledger, raise_errors)
+        self.front = Front(now)
+        self.registry = Registry(self._now, self.ledger, self.troubles, self.limits.lines)
+        self._converter = Converter(self.ledger, self.troubles, self._span_ended)
+        self._reporter = Reporter(self.registry, self.ledger)
+        self._fallback = fallback
+        self._delivery: Delivery | None = None
+        self._lock = RLock()
+        self._taps: list[Tap] = []
+        self._scopes: dict[str, Scope] = {}
+        self._declared: dict[tuple[Any, ...], FunctionType] = {}
+        self._levels: dict[str, int] = {"": level}
+        self._span_lines: dict[tuple[str, str], Callable[[float], None]] = {}
+        self._abandoned: list[Sink] = []
+        self._begin()
+        root = self.scope("")
+        self.event = root.event
+        self.span = root.span
+        self.counter = root.counter
+        self.gauge = root.gauge
+        self.histogram = root.histogram
+        fork.watch(self)
+
+    def scope(self, name: str) -> Scope:
+        """Return the recorder of "subsystem.component", the same one each time."""
+        with self._lock:
+            found = self._scopes.get(name)
+            if found is None:
+                found = self._scopes[name] = Scope(self, name)
+            return found
+
+    def deliver(self, delivery: Delivery, limits: Limits | None = None) -> None:
+        """Deliver there from now on; what was recorded before still goes where it was meant to go, if that was known."""
+        with self._drain.lock:
+            known = self._sink is not None
+        if known:
+            self._drain.tick(urgent=True)
+        with self._drain.lock:
+            old, self._sink, self._delivery = self._sink, None, delivery
+            if limits is not None:
+                self.limits = limits
+                self._drain.bound(limits.high_water, limits.report_interval_s)
+        if old is not None:
+            old.close(self.limits.exit_s)
+        if self._closed:
+            self._begin()
+
+    @contextmanager
+    def diverted(self, delivery: Delivery) -> Iterator[None]:
+        """Deliver what is recorded inside elsewhere; what was recorded before waits or goes its own way."""
+        self._start()
+        self._drain.tick()
+        with self._drain.lock:
+            waiting = self.front.take()
+            before = self._sink, self._resource, self._delivery
+            self._sink, self._delivery = None, delivery
+        try:
+            yield
+        finally:
+            self._drain.tick(urgent=True)
+            with self._drain.lock:
+                inner = self._sink
+                self._sink, self._resource, self._delivery = before
+                self.front.records[:0] = waiting
+            if inner is not None:
+                inner.close(self.limits.exit_s)
+
+    def set_level(self, level: Level, scope: str = "") -> None:
+        """Record from ``level`` up in ``scope`` and below it; the longest scope that fits decides."""
+        with self._lock:
+            self._levels[scope] = level
+            for tap in self._taps:
+                tap.listen(self.threshold(tap.scope))
+            for one in self._scopes.values():
+                one.debug_on = self.threshold(one.name) <= Level.DEBUG
+
+    def threshold(self, scope: str) -> int:
+        """Return the least level that is recorded in ``scope``."""
+        name = scope
+        while name and name not in self._levels:
+            name = name.rpartition(".")[0]
+        return self._levels[name]
+
+    def tapped(self, tap: Tap) -> FunctionType:
+        """Put ``tap`` under the levels; return its function."""
+        with self._lock:
+            self._taps.append(tap)
+            tap.listen(self.threshold(tap.scope))
+            return tap.function
+
+    def declared(self, site: Site) -> FunctionType:
+        """Return the function that records a declared event, the same one for the same declaration."""
+        key = (site.scope, site.level, site.name, site.fields)
+        with self._lock:
+            found = self._declared.get(key)
+            if found is None:
+                found = self._declared[key] = self.tapped(self.front.declared(site))
+            return found
+
+    def instrument(self, make: type[I], definition: Definition) -> I:
+        """Return the instrument of ``definition``; see :meth:`Registry.register`."""
+        made = self.registry.register(make, definition)
+        self._start()
+        return made
+
+    def counts(self) -> Counts:
+        """Return what became of everything that was recorded."""
+        return self.ledger.counts()
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Deliver everything recorded so far, the state of all instruments included; return whether it was done in time."""
+        if not self._started:
+            return True
+        self._drain.tick(urgent=True)
+        sink = self._sink
+        done = sink is None or sink.flush(timeout_s)
+        self.troubles.raise_kept()
+        return done
+
+    def shutdown(self, timeout_s: float = 5.0) -> bool:
+        """Deliver everything and end; later records are dropped and counted.  Return whether all was delivered."""
+        with self._lock:
+            was_started, self._started, self._closed = self._started, False, True
+        self.front.gate(self._late)
+        fork.disarm_exit(self)
+        if not was_started:
+            return True
+        self._drain.stop()
+        self._drain.tick(urgent=True)
+        sink, self._sink = self._sink, None
+        done = sink is None or sink.close(timeout_s)
+        self.troubles.raise_kept()
+        return done
+
+    def exit(self) -> None:
+        """Deliver everything because the process ends."""
+        self.shutdown(self.limits.exit_s)
+
+    def before_fork(self) -> None:
+        """Hold still, so that the child gets whole instruments."""
+        self._drain.lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._drain.lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: what was recorded before is the parent's to deliver."""
+        if self._sink is not None:
+            # Kept, because closing what it holds would disturb the parent's connection or files.
+            self._abandoned.append(self._sink)
+        had_lines = bool(self.registry.restart())
+        self._lock = RLock()
+        Span.naming = Lock()
+        self.front.records.clear()
+        self.ledger.restart()
+        self.troubles.restart()
+        closed = self._closed
+        self._begin()
+        if closed:
+            self._closed = True
+            self.front.gate(self._late)
+        elif had_lines:
+            self._start()
+
+    def _begin(self) -> None:
+        self._sink: Sink | None = None
+        self._resource: Resource | None = None
+        self._started = False
+        self._closed = False
+        self._grace_ends_s = monotonic() + GRACE_S
+        stages = Stages(self.front, self.registry, self._converter, self._reporter, self.ledger, self.troubles)
+        self._drain = Drain(stages, self._target, self.limits.high_water, self.limits.report_interval_s)
+        self.front.gate(self._first)
+
+    def _first(self, record: Any) -> None:
+        self.front.records.append(record)
+        self._start()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._started or self._closed:
+                return
+            self._started = True
+            self._grace_ends_s = monotonic() + GRACE_S
+            self.front.open()
+            fork.arm_exit(self)
+            self._drain.start()
+
+    def _target(self, urgent: bool) -> Target | None:
+        delivery = self._delivery
+        if delivery is None:
+            if not urgent and monotonic() < self._grace_ends_s:
+                return None
+            delivery = self._delivery = self._fallback
+        if self._sink is None:
+            outbox = Outbox(self.limits.queue_rows, self.limits.linger_s, self.ledger)
+            self._resource = delivery.resource()
+            self._sink = Sink(outbox, delivery.exporter, self.ledger, self.troubles)
+            self._sink.start()
+        assert self._resource is not None
+        return Target(self._resource, self._sink.outbox)
+
+    def _late(self, record: Any) -> None:
+        (self.ledger.late_events if type(record) is tuple else self.ledger.late_spans).hit()
+
+    def _now(self) -> int:
+        return self.front.now()
+
+    def _span_ended(self, scope: str, name: str, duration_s: float) -> None:
+        observe = self._span_lines.get((scope, name))
+        if observe is None:
+            if len(self._span_lines) >= MAX_SPAN_NAMES:
+                scope, name = "", MANY_SPANS
+            observe = self._span_lines[scope, name] = self._span_histogram(scope, name)
+        observe(duration_s)
+
+    def _span_histogram(self, scope: str, name: str) -> Callable[[float], None]:
+        place = f"the span {name!r}"
+        help_text = f"Duration of {name}."
+        definition = Definition(f"{name}_seconds", Kind.HISTOGRAM, "s", help_text, (), scope, DEFAULT_BOUNDS_S, place)
+        try:
+            return self.registry.register(Histogram, definition).observe
+        except UsageError as error:
+            self.troubles.say("span histogram", str(error))
+            return _ignore
+
+
+def _ignore(_: float) -> None:
+    """Stand for the histogram of a span whose name another metric has."""

@@ -1,0 +1,71 @@
+"""What happens to recorders when the process forks or ends."""
+
+import atexit
+import os
+import sys
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Forking(Protocol):
+    """Something with threads and locks."""
+
+    def before_fork(self) -> None:
+        """Hold still."""
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew with nothing."""
+
+    def exit(self) -> None:
+        """Deliver everything in bounded time."""
+
+
+_watched: WeakSet[Forking] = WeakSet()
+_held: list[Forking] = []
+
+
+def watch(one: Forking) -> None:
+    """Tell ``one`` of forks from now on."""
+    _watched.add(one)
+
+
+def arm_exit(one: Forking) -> None:
+    """Call ``one.exit`` when the process ends, be it a child of multiprocessing (which ends without ``atexit``)."""
+    atexit.register(one.exit)
+    process = sys.modules.get("multiprocessing.process")
+    util = sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, one.exit, exitpriority=0)
+
+
+def disarm_exit(one: Forking) -> None:
+    """Take that back."""
+    atexit.unregister(one.exit)
+
+
+def _before() -> None:
+    _held[:] = _watched
+    util = sys.modules.get("multiprocessing.util")
+    for one in _held:
+        if util is not None:
+            # Its children forget what was armed while they forked, and then run these.
+            util.register_after_fork(one, arm_exit)
+        one.before_fork()
+
+
+def _in_parent() -> None:
+    for one in _held:
+        one.after_fork_in_parent()
+    _held.clear()
+
+
+def _in_child() -> None:
+    for one in _held:
+        one.after_fork_in_child()
+    _held.clear()
+
+
+os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

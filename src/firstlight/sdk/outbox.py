@@ -1,0 +1,120 @@
+"""The bounded queue between the drain and the exporter."""
+
+from collections import deque
+from threading import Condition
+from time import monotonic
+
+from firstlight.model import Batch
+from firstlight.sdk.ledger import Ledger, Rows
+
+BATCH_ROWS = 512
+"""Rows of one delivery: what the drain converts at a time, and what OpenTelemetry's batch processors send at a time."""
+
+
+class Outbox:
+    """Batches that wait for delivery, oldest first.
+
+    When it is full the oldest batch is dropped and counted as ``queue_full``; ``put`` never waits.
+
+    Args:
+        max_rows: most rows that wait.
+        linger_s: how long rows wait for company before they are worth a delivery.
+        ledger: counts the drops.
+    """
+
+    def __init__(self, max_rows: int, linger_s: float, ledger: Ledger) -> None:
+        self._max_rows = max_rows
+        self._linger_s = linger_s
+        self._ledger = ledger
+        self._changed = Condition()
+        self._batches: deque[Batch] = deque()
+        self._rows = 0
+        self._ripe_at_s = 0.0
+        self._taken: Batch | None = None
+        self._hurry = False
+
+    def put(self, batch: Batch) -> None:
+        """Queue ``batch``, together with the last one if both are small."""
+        rows = len(batch)
+        if not rows:
+            return
+        with self._changed:
+            if not self._batches:
+                self._ripe_at_s = monotonic() + self._linger_s
+            if not self._joined(batch, rows):
+                self._batches.append(batch)
+            self._rows += rows
+            while self._rows > self._max_rows and len(self._batches) > 1:
+                self._drop_oldest("queue_full")
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> Batch | None:
+        """Return the oldest batch once it is worth a delivery, else None after ``timeout_s``.
+
+        It stays ours until :meth:`done`.
+        """
+        deadline_s = monotonic() + timeout_s
+        with self._changed:
+            while (wait_s := self._wait_s(deadline_s)) > 0:
+                self._changed.wait(wait_s)
+            if not self._batches:
+                return None
+            if monotonic() < self._ripe_at_s and not self._is_ripe():
+                return None
+            self._taken = self._batches.popleft()
+            self._rows -= len(self._taken)
+            return self._taken
+
+    def done(self) -> None:
+        """Say that what was taken is delivered or lost."""
+        with self._changed:
+            self._taken = None
+            self._changed.notify_all()
+
+    def hurry(self, *, on: bool) -> None:
+        """Let nothing linger while a flush is waiting."""
+        with self._changed:
+            self._hurry = on
+            self._changed.notify_all()
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until all is delivered or lost; return whether it is."""
+        with self._changed:
+            return self._changed.wait_for(self.is_empty, timeout_s)
+
+    def is_empty(self) -> bool:
+        """Return whether nothing waits and nothing is under way."""
+        return not self._batches and self._taken is None
+
+    def drop_all(self, reason: str) -> None:
+        """Drop and count all that wait."""
+        with self._changed:
+            while self._batches:
+                self._drop_oldest(reason)
+            self._changed.notify_all()
+
+    def _wait_s(self, deadline_s: float) -> float:
+        now_s = monotonic()
+        if self._batches:
+            return 0.0 if self._is_ripe() else min(self._ripe_at_s, deadline_s) - now_s
+        return deadline_s - now_s
+
+    def _is_ripe(self) -> bool:
+        return self._hurry or self._rows >= BATCH_ROWS
+
+    def _joined(self, batch: Batch, rows: int) -> bool:
+        last = self._batches[-1] if self._batches else None
+        if last is None or last.resource is not batch.resource or len(last) + rows > BATCH_ROWS:
+            return False
+        last.events += batch.events
+        last.spans += batch.spans
+        last.samples.series_ids += batch.samples.series_ids
+        last.samples.times_ns += batch.samples.times_ns
+        last.samples.values += batch.samples.values
+        last.series.update(batch.series)
+        return True
+
+    def _drop_oldest(self, reason: str) -> None:
+        batch = self._batches.popleft()
+        self._rows -= len(batch)
+        self._ledger.dropped(reason, Rows.of(batch))

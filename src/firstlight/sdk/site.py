@@ -1,0 +1,23 @@
+"""Where in the source a record comes from: what is known before any call."""
+
+
+class Site:
+    """One kind of call: a scope, a level and, for declared events, the name and fields.
+
+    Attributes:
+        scope: "subsystem.component" as the host wrote it.
+        subsystem: the part before the first dot.
+        component: the rest.
+        level: OTLP severity number.
+        name: of a declared event; empty when each call brings its own.
+        fields: of a declared event; None when each call brings its own.
+    """
+
+    __slots__ = ("component", "fields", "level", "name", "scope", "subsystem")
+
+    def __init__(self, scope: str, level: int, name: str = "", fields: tuple[str, ...] | None = None) -> None:
+        self.scope = scope
+        self.subsystem, _, self.component = scope.partition(".")
+        self.level = int(level)
+        self.name = name
+        self.fields = fields

@@ -1,0 +1,145 @@
+"""A piece of work with a beginning and an end, as the host holds it."""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from threading import Lock
+from types import TracebackType
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar, cast
+
+from firstlight.errors import UsageError
+from firstlight.model import SpanEvent
+from firstlight.sdk.ids import new_span_id, new_trace_id
+from firstlight.sdk.site import Site
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+class Fate:
+    """What is rarely needed of a span: an error, moments inside it."""
+
+    __slots__ = ("events", "message", "status")
+
+    def __init__(self) -> None:
+        self.status = "unset"
+        self.message = ""
+        self.events: list[SpanEvent] = []
+
+
+class Span:
+    """Opened by ``with``; what is recorded when it ends is this object itself.
+
+    It also decorates plain and ``async`` functions: each call is then a span of its own.
+
+    Attributes:
+        name: the operation.
+        attributes: plain JSON values; add more while it is open with :meth:`set`.
+        start_ns: when it was entered; 0 before.
+        end_ns: when it was left.
+        parent: the span around it.
+    """
+
+    naming: ClassVar[Lock] = Lock()
+
+    __slots__ = ("_fate", "_ids", "attributes", "end_ns", "name", "parent", "site", "start_ns")
+
+    parent: "Span | None"
+    start_ns: int
+    end_ns: int
+
+    def __init__(self, site: Site, name: str, /, **attributes: Any) -> None:
+        self.site = site
+        self.name = name
+        self.attributes = attributes
+        self.start_ns = 0
+        self._fate: Fate | None = None
+        self._ids: tuple[str, str] | None = None
+
+    def __enter__(self) -> Self:
+        raise NotImplementedError
+
+    def _now(self) -> int:
+        raise NotImplementedError
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        raise NotImplementedError
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Wrap ``function`` so that each call of it is a span like this one.
+
+        Raises:
+            UsageError: it is a generator, whose work is not done when the call returns.
+        """
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            raise UsageError(f"span cannot decorate the generator {function.__qualname__}; use `with` inside it")
+        again = type(self)
+        site, name, attributes = self.site, self.name, self.attributes
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with again(site, name, **attributes):
+                    return await function(*args, **kwargs)
+
+            return cast("Callable[P, R]", awaited)
+
+        @wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            with again(site, name, **attributes):
+                return function(*args, **kwargs)
+
+        return called
+
+    @property
+    def trace_id(self) -> str:
+        """32 lower-case hex digits, shared by all spans of a trace."""
+        return self.ids()[0]
+
+    @property
+    def span_id(self) -> str:
+        """16 lower-case hex digits."""
+        return self.ids()[1]
+
+    def ids(self) -> tuple[str, str]:
+        """Return trace id and span id, made up when they are first asked for."""
+        if self._ids is None:
+            around = self.parent.ids()[0] if self.parent is not None else new_trace_id()
+            with Span.naming:
+                if self._ids is None:
+                    self._ids = (around, new_span_id())
+        return self._ids
+
+    def set(self, **attributes: Any) -> None:
+        """Add attributes."""
+        self.attributes.update(attributes)
+
+    def event(self, name: str, /, **attributes: Any) -> None:
+        """Note a moment inside the span."""
+        self.fate().events.append(SpanEvent(self._now(), name, attributes))
+
+    def fail(self, message: str) -> None:
+        """Mark the span as failed without raising."""
+        fate = self.fate()
+        fate.status = "error"
+        fate.message = message
+
+    def fate(self) -> Fate:
+        """Return the span's error state and moments, made when first asked for."""
+        if self._fate is None:
+            self._fate = Fate()
+        return self._fate
+
+    def outcome(self) -> Fate | None:
+        """Return what was noted, or None for the usual uneventful span."""
+        return self._fate
+
+    def _raised(self, error: BaseException) -> None:
+        kind = type(error).__qualname__
+        try:
+            message = str(error)
+        except Exception:
+            # An exception's own __str__ is the host's code; it must not hide the host's error.
+            message = "<unprintable>"
+        self.fail(f"{kind}: {message}")
+        attributes = {"exception.type": kind, "exception.message": message}
+        self.fate().events.append(SpanEvent(self.end_ns, "exception", attributes))
