@@ -30,7 +30,7 @@ class MemoryReader:
         self._db.execute("CREATE TABLE spans (time_ns BIGINT, status VARCHAR, service VARCHAR)")
         self._db.execute(
             "CREATE TABLE metrics (time TIMESTAMP, time_ns BIGINT, name VARCHAR, field VARCHAR,"
-            " labels MAP(VARCHAR, VARCHAR), value DOUBLE)"
+            " service VARCHAR, labels MAP(VARCHAR, VARCHAR), value DOUBLE)"
         )
 
     def close(self) -> None:
@@ -39,8 +39,8 @@ class MemoryReader:
     def add(self, series: Series, points: Sequence[tuple[int, float]]) -> None:
         self._lines.setdefault(series.id(), (series, []))[1].extend(points)
         for time_ns, value in points:
-            row = [time_ns // 1000, time_ns, series.name, series.field, dict(series.labels), value]
-            self._db.execute("INSERT INTO metrics VALUES (make_timestamp(?), ?, ?, ?, ?, ?)", row)
+            row = [time_ns // 1000, time_ns, series.name, series.field, series.service, dict(series.labels), value]
+            self._db.execute("INSERT INTO metrics VALUES (make_timestamp(?), ?, ?, ?, ?, ?, ?)", row)
 
     def add_events(self, events: Sequence[Event], service: str = "") -> None:
         for event in events:

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from firstlight.assess.packs import BUILTIN_PACKS, load_pack, load_packs, score_at, sentence
 from firstlight.errors import ConfigError
+from firstlight.ingest.host.catalog import METRICS
+from firstlight.model import Kind
 
 GOOD = """
 name = "shop"
@@ -47,6 +49,12 @@ def test_worse_never_scores_better_in_built_in_packs():
         for score in rules:
             assert all(left >= right for (_, left), (_, right) in pairwise(score))
             assert score[0][1] == 1.0
+
+
+def test_the_host_pack_judges_what_the_host_receiver_brings():
+    for indicator in load_pack("host").indicators:
+        kind = METRICS[indicator.metric][0]
+        assert (indicator.aggregate == "rate") == (kind == Kind.COUNTER)
 
 
 def test_a_pack_of_ones_own(tmp_path):

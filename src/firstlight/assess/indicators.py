@@ -15,6 +15,9 @@ _S_PER_MINUTE = 60
 _BYTE_STEP = 1024.0
 
 
+_Window = list[tuple[Series, list[int], list[float]]]
+
+
 class _Line(NamedTuple):
     """One series, its value over the window and what that is worth."""
 
@@ -29,7 +32,7 @@ def judge(indicator: Indicator, reader: SignalReader, now_ns: int) -> HealthPart
     start_ns = now_ns - int(indicator.window_s * _NS_PER_S)
     source = source_sql(indicator, start_ns, now_ns)
     try:
-        found = reader.window(indicator.metric, start_ns, now_ns + 1, indicator.labels, indicator.field)
+        found = _window(indicator, reader, start_ns, now_ns + 1)
     except FirstlightError as error:
         return _unknown(indicator, source, f"could not be read: {error}")
     lines = [line for series, times, values in found if (line := _line(indicator, series, times, values))]
@@ -86,10 +89,16 @@ def selector(indicator: Indicator) -> str:
 def source_sql(indicator: Indicator, start_ns: int, end_ns: int) -> str:
     """Return the statement that shows the same samples again."""
     conditions = [f"name = {_quoted(indicator.metric)}", f"field = {_quoted(indicator.field)}"]
+    conditions += [f"service = {_quoted(indicator.service)}"] if indicator.service else []
     conditions += [f"labels[{_quoted(key)}] = {_quoted(value)}" for key, value in sorted(indicator.labels.items())]
     conditions += [f"time_ns BETWEEN {start_ns} AND {end_ns}"]
     where = " AND ".join(conditions)
     return f"SELECT time, labels, value FROM metrics WHERE {where} ORDER BY time_ns"  # noqa: S608 - all is quoted
+
+
+def _window(indicator: Indicator, reader: SignalReader, start_ns: int, end_ns: int) -> _Window:
+    found = reader.window(indicator.metric, start_ns, end_ns, indicator.labels, indicator.field)
+    return [line for line in found if indicator.service in ("", line[0].service)]
 
 
 def _line(indicator: Indicator, series: Series, times_ns: Sequence[int], values: Sequence[float]) -> _Line | None:

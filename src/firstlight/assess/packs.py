@@ -53,6 +53,7 @@ class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         score: points (value, score) with values ascending; straight lines between them, flat outside.
         evidence: a sentence with ``{value}``, ``{window}``, ``{count}`` (of series) and the label named by ``per``.
         labels: what the series must carry.
+        service: whose series; anybody's when empty.
         field: which of a metric's series.
         aggregate: how the samples of one series become one value; ``rate`` is per second.
         across: how the values of several series become one; ``worst`` takes the one with the lowest score.
@@ -69,6 +70,7 @@ class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     score: Points
     evidence: str
     labels: dict[str, str] = {}
+    service: str = ""
     field: str = "value"
     aggregate: Aggregate = "mean"
     across: Across = "worst"

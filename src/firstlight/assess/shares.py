@@ -64,8 +64,8 @@ def span_shares(rule: ShareRule, reader: SignalReader, now_ns: int) -> Iterator[
 
 
 def lower_bound(bad: int, total: int) -> float:
-    """Return the lower end of the 95 % interval of a share (Wilson 1927); 0 when there is nothing to share."""
-    if total <= 0:
+    """Return the lower end of the 95 % interval of a share (Wilson 1927); 0 when none is bad."""
+    if bad <= 0:
         return 0.0
     share = bad / total
     square = _Z_95 * _Z_95
