@@ -44,7 +44,7 @@ def test_golden_report(reader):
     assert report.overall.score == pytest.approx(0.5875)
     assert report.overall.state == HealthState.DEGRADED
     assert [(each.name, each.weight) for each in report.overall.parts] == [("left", 1.0), ("right", 3.0)]
-    assert report.overall.parts[1].evidence == "right is degraded; its weakest part is c at 0.50: 0.5 (c, 1 samples)"
+    assert report.overall.parts[1].evidence == "right is degraded; its weakest part is c at 0.50: 0.5 (c, 1 sample)"
     assert report.meta["packs"] == ["p"]
 
 

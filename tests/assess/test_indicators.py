@@ -80,9 +80,9 @@ def test_several_series_become_one_value(reader, across, value):
         ([], "no samples"),
         ([(NOW - 61 * S, 0.1)], "no samples"),
         ([(NOW + S, 0.1)], "no samples"),
-        ([(NOW, NAN)], "1 samples"),
-        ([(NOW - S, INF), (NOW, -INF)], "2 samples"),
-        ([(NOW - S, 1e308), (NOW, 1e308)], "2 samples"),
+        ([(NOW, NAN)], "1 sample of"),
+        ([(NOW - S, INF), (NOW, -INF)], "2 samples of"),
+        ([(NOW - S, 1e308), (NOW, 1e308)], "2 samples of"),
     ],
 )
 def test_nothing_to_go_by_is_unknown_not_healthy(reader, points, why):

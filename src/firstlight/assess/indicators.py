@@ -136,14 +136,18 @@ def _basis(indicator: Indicator, lines: Sequence[_Line], line: _Line) -> str:
     series = f", {len(lines)} series" if len(lines) > 1 else ""
     instances = {each.series.session_id for each in lines}
     instance = f", on {line.series.session_id}" if len(instances) > 1 and indicator.across == "worst" else ""
-    return f"{selector(indicator)}{instance}{series}, {samples} samples"
+    return f"{selector(indicator)}{instance}{series}, {samples} {_plural(samples)}"
+
+
+def _plural(samples: int) -> str:
+    return "sample" if samples == 1 else "samples"
 
 
 def _why_nothing(indicator: Indicator, samples: int) -> str:
     window = format_window(indicator.window_s)
     if samples == 0:
         return f"no samples of {selector(indicator)} in the last {window}"
-    return f"{samples} samples of {selector(indicator)} in the last {window} are too few, or not finite numbers"
+    return f"{samples} {_plural(samples)} of {selector(indicator)} in the last {window}: too few, or not finite numbers"
 
 
 def _unknown(indicator: Indicator, source: str, evidence: str) -> HealthPart:
