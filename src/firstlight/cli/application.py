@@ -127,8 +127,13 @@ def _fail(arguments: Sequence[str], code: str, message: str, exit_code: int) -> 
     if _wants_json(arguments):
         output.write_json({"status": "error", "error": {"code": code, "message": message}})
     else:
-        output.note(" ".join(message.split()))
+        output.note(_in_one_line(message))
     return exit_code
+
+
+def _in_one_line(message: str) -> str:
+    """Return ``message`` without the excerpt of the query that the database puts under its own."""
+    return " ".join(message.partition("\n\nLINE ")[0].split())
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

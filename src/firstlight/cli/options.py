@@ -74,7 +74,7 @@ def laid_over(given: Wanted, common: dict[str, Any]) -> Wanted:
     Raises:
         UsageError: they contradict each other or are out of bounds.
     """
-    said = {name: value for name, value in common.items() if value not in (None, False)}
+    said = {name: value for name, value in common.items() if value is not None and value is not False}
     if "data" in said:
         said["data"] = Path(said["data"])
     merged = replace(given, **said)

@@ -1,6 +1,7 @@
 """Rows for people (a table that fits the terminal) and for programs (JSON, CSV, tab-separated lines)."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -8,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from firstlight.cli import output
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from firstlight.cli.wire import Table
 
 Form = Literal["text", "json", "csv"]
 NULL = "NULL"
 _CSV_SPECIAL = frozenset(',"\r\n')
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_MIN_COLUMN_WIDTH = 3
+_GAP = 2
+_READABLE_WIDTH = 8
 
 
 def write(answer: "Table", form: Form) -> None:
@@ -89,31 +93,69 @@ def _tsv(value: Any) -> str:
 
 
 def _write_table(answer: "Table") -> None:
+    """Write a table as wide as the terminal; rows one under the other when that is too narrow for their columns."""
     from rich.console import Console
-    from rich.table import Table as Grid
-    from rich.text import Text
 
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
-    numeric = [_is_numeric(answer.rows, at) for at in range(len(answer.columns))]
-    for column, right in zip(answer.columns, numeric, strict=True):
-        grid.add_column(
-            Text(output.one_line(column.name)),
-            justify="right" if right else "left",
-            overflow="ellipsis",
-            no_wrap=True,
-            min_width=_MIN_COLUMN_WIDTH,
-        )
-    for row in answer.rows:
-        grid.add_row(*(_cell(value, Text) for value in row))
-    console = Console()
+    size = shutil.get_terminal_size()
+    console = Console(width=size.columns, height=size.lines)  # rich takes 80 columns for granted where TERM is dumb
+    cells = [[output.one_line(plain(value)) for value in row] for row in answer.rows]
+    names = [output.one_line(column.name) for column in answer.columns]
+    widths = _fitted(_natural_widths(names, cells), console.width)
     with console.capture() as captured:
-        console.print(grid)
-        console.print(f"[dim]{len(answer.rows):,} row{'' if len(answer.rows) == 1 else 's'}[/dim]", highlight=False)
+        console.print(
+            _grid(answer, names, cells, widths) if widths else _blocks(answer, names, cells), soft_wrap=not widths
+        )
+        console.print(f"[dim]{len(cells):,} row{'' if len(cells) == 1 else 's'}[/dim]", highlight=False)
     output.write(captured.get())
 
 
-def _cell(value: Any, text: Any) -> Any:
-    return text(NULL, style="dim italic") if value is None else text(output.one_line(plain(value)))
+def _natural_widths(names: list[str], cells: list[list[str]]) -> list[int]:
+    from rich.cells import cell_len
+
+    return [max([cell_len(name), *(cell_len(row[at]) for row in cells)]) for at, name in enumerate(names)]
+
+
+def _fitted(natural: list[int], room: int) -> list[int]:
+    """Return a width for each column, the widest ones cut to the same; none when one would be too narrow to read."""
+    left, widths = room - _GAP * (len(natural) - 1), dict[int, int]()
+    for done, at in enumerate(sorted(range(len(natural)), key=natural.__getitem__)):
+        widths[at] = min(natural[at], left // (len(natural) - done))
+        left -= widths[at]
+    fits = all(widths[at] >= min(width, _READABLE_WIDTH) for at, width in enumerate(natural))
+    return [max(1, widths[at]) for at in range(len(natural))] if fits else []
+
+
+def _grid(answer: "Table", names: list[str], cells: list[list[str]], widths: list[int]) -> "RenderableType":
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for at, name in enumerate(names):
+        side: Literal["left", "right"] = "right" if _is_numeric(answer.rows, at) else "left"
+        grid.add_column(Text(name), justify=side, overflow="ellipsis", no_wrap=True, width=widths[at])
+    for row, texts in zip(answer.rows, cells, strict=True):
+        grid.add_row(*(Text(text, style=_style(value)) for value, text in zip(row, texts, strict=True)))
+    return grid
+
+
+def _blocks(answer: "Table", names: list[str], cells: list[list[str]]) -> "RenderableType":
+    """Return each row as lines of ``name  value``, with an empty line after it."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    width = max(map(cell_len, names))
+    blocks = Text()
+    for row, texts in zip(answer.rows, cells, strict=True):
+        for name, value, text in zip(names, row, texts, strict=True):
+            blocks.append(name, style="bold").append(" " * (width - cell_len(name) + _GAP))
+            blocks.append(text, style=_style(value)).append("\n")
+        blocks.append("\n")
+    blocks.right_crop(1)
+    return blocks
+
+
+def _style(value: Any) -> str:
+    return "dim italic" if value is None else ""
 
 
 def _is_numeric(rows: Sequence[Sequence[Any]], at: int) -> bool:

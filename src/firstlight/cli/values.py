@@ -36,7 +36,7 @@ def iso(value: datetime) -> str:
 
 def _rare(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return int(value) if value.is_finite() and value.as_tuple().exponent == 0 else float(value)
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, timedelta):

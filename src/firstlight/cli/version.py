@@ -13,7 +13,11 @@ from firstlight.version import __version__
 @click.command("version")
 @shared("as_json")
 def command(wanted: Wanted) -> int:
-    """Show the version of Firstlight and of the Python it runs on."""
+    """Show the version of Firstlight and of the Python it runs on.
+
+    Examples:
+      firstlight version --json | jq -r .version
+    """
     if wanted.as_json:
         output.write_json({"version": __version__, "python": platform.python_version()})
     else:
