@@ -371,7 +371,8 @@ class Taking:
 
 
 def run(tree, sink):
-    receiver = HostReceiver(source=LinuxSource(tree.proc, tree.sys), interval_s=0.02, host="box")
+    source = LinuxSource(tree.proc, tree.sys)
+    receiver = HostReceiver(source=source, interval_s=0.02, budget_ratio=1e9, host="box")
     receiver.start(sink)
     return receiver
 
