@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -86,7 +87,9 @@ def test_the_options_of_all_commands_are_documented() -> None:
 
 
 def test_every_setting_is_documented_with_its_variable_and_default() -> None:
-    written = {tuple(row[:3]) for row in table_rows(sections(page("configuration"))["Settings"])[1:]}
+    rows = table_rows(sections(page("configuration"))["Settings"])[1:]
+    written = {tuple(row[:3]) for row in rows}
+    assert all(row[3] for row in rows)
     actual = {(f"`{leaf.path}`", f"`{leaf.variable}`", f"`{json.dumps(leaf.default)}`") for leaf in LEAVES.values()}
     assert written == actual
 
@@ -191,3 +194,26 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
 def test_links_between_the_pages_at_the_top_lead_somewhere(path: str) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / path).read_text())
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/getting-started.md"])
+def test_the_example_records_what_it_says(path: str, tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(import firstlight.*?)```", (ROOT / path).read_text(), re.DOTALL)
+    (program,) = blocks
+    environment = os.environ | {"FIRSTLIGHT_DATA_DIR": str(tmp_path)}
+    outcome = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "", "")
+    lake = Lake.open(tmp_path)
+    try:
+        (order,) = lake.sql(
+            "select subsystem, component from events where service = 'shop' and name = 'order_paid'"
+        ).rows
+        (span,) = lake.sql("select name, attributes->>'order_id' from spans where service = 'shop'").rows
+        (paid,) = lake.sql(
+            "select max(value) from metrics where name = 'orders_paid_total' and labels['country'] = 'NO'"
+        ).rows
+    finally:
+        lake.close()
+    assert (order, span, paid) == (("orders", "checkout"), ("pay", "4711"), (1.0,))
