@@ -76,7 +76,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What one sender, reader or moment may cost."""
 
     max_body_bytes: Annotated[Bytes, Meta(description="longest request body as sent")] = 16 * _MIB
-    max_inflated_bytes: Annotated[Bytes, Meta(description="longest request body once inflated")] = 32 * _MIB
+    max_inflated_bytes: Annotated[Bytes, Meta(description="longest request body once inflated")] = 16 * _MIB
     max_buffered_bytes: Annotated[Bytes, Meta(description="all request bodies in memory together")] = 48 * _MIB
     body_timeout_s: Annotated[Seconds, Meta(description="seconds a sender may take for its body")] = 30.0
     max_concurrent_ingest: Annotated[Count, Meta(description="deliveries being decoded and stored at once")] = 2

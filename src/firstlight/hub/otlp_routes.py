@@ -8,9 +8,9 @@ from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_200_OK
 
 from firstlight.app.deliveries import Reply
-from firstlight.app.platform import Platform
 from firstlight.errors import PayloadTooLarge
-from firstlight.hub.bodies import Budget, read_body
+from firstlight.hub.bodies import read_body
+from firstlight.hub.given import GivenBudget, GivenPlatform
 from firstlight.ingest.inflate import ENCODINGS
 from firstlight.ingest.otlp import SIGNALS
 
@@ -22,7 +22,9 @@ class UnknownEncoding(ClientException):
 
 
 @post([f"/v1/{signal}" for signal in SIGNALS], status_code=HTTP_200_OK, request_max_body_size=None)
-async def receive_otlp(request: Request[Any, Any, Any], platform: Platform, body_budget: Budget) -> Response[bytes]:
+async def receive_otlp(
+    request: Request[Any, Any, Any], platform: GivenPlatform, body_budget: GivenBudget
+) -> Response[bytes]:
     """Store one delivery and say so; what was answered with 200 is kept."""
     signal = request.url.path.rsplit("/", 1)[1]
     limits = platform.settings.limits

@@ -10,6 +10,7 @@ from typing import Any
 
 from litestar import Request, Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK, HTTP_304_NOT_MODIFIED
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -34,12 +35,12 @@ async def show_page(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/static/{path:path}", include_in_schema=False)
-async def show_static(request: Request[Any, Any, Any], path: str) -> Response[bytes]:
+async def show_static(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
     """Return one of the page's files."""
     return await _serve(request, path.lstrip("/"))
 
 
-async def _serve(request: Request[Any, Any, Any], path: str) -> Response[bytes]:
+async def _serve(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
     page = await asyncio.to_thread(_find, path)
     headers = {"etag": page.etag, "cache-control": _CACHE}
     if page.etag in request.headers.get("if-none-match", ""):

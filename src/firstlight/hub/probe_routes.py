@@ -7,8 +7,8 @@ from litestar import MediaType, Response, get
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
 from firstlight.app.exposition import exposition
-from firstlight.app.platform import Platform
 from firstlight.codecs.prometheus_text import CONTENT_TYPE
+from firstlight.hub.given import GivenPlatform
 
 
 @get("/livez", media_type=MediaType.TEXT)
@@ -18,7 +18,7 @@ async def is_alive() -> str:
 
 
 @get("/readyz")
-async def is_ready(platform: Platform) -> Response[dict[str, Any]]:
+async def is_ready(platform: GivenPlatform) -> Response[dict[str, Any]]:
     """Say whether the hub can take and answer, and why not."""
     reasons = platform.unready_reasons()
     if reasons:
@@ -27,7 +27,7 @@ async def is_ready(platform: Platform) -> Response[dict[str, Any]]:
 
 
 @get("/metrics")
-async def show_metrics(platform: Platform) -> Response[bytes]:
+async def show_metrics(platform: GivenPlatform) -> Response[bytes]:
     """Return the hub's own figures as Prometheus text."""
     text = await asyncio.to_thread(lambda: exposition(platform.metrics.registry.collect()))
     return Response(text, headers={"content-type": CONTENT_TYPE})

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
-from firstlight.app.platform import Platform
 from firstlight.app.queries import Runner
 from firstlight.app.shown import EventShown, iso
 from firstlight.hub.attended import attended
+from firstlight.hub.given import GivenPlatform
 from firstlight.hub.ranges import Range, RangeAnswer, as_time, read_range
 from firstlight.hub.values import answer
 from firstlight.model import Level, Series, level_name, parse_level
@@ -58,7 +58,9 @@ class SeriesAnswer(msgspec.Struct):
 
 
 @post("/api/sql", status_code=HTTP_200_OK, request_max_body_size=MAX_SQL_BODY_BYTES)
-async def run_sql(request: Request[Any, Any, Any], data: SqlQuestion, platform: Platform) -> Response[bytes]:
+async def run_sql(
+    request: Request[Any, Any, Any], data: JSONBody[SqlQuestion], platform: GivenPlatform
+) -> Response[bytes]:
     """Run one read-only SQL statement."""
     limit = min(data.limit, platform.settings.limits.query_rows)
 
@@ -74,12 +76,12 @@ async def run_sql(request: Request[Any, Any, Any], data: SqlQuestion, platform: 
 @get("/api/events")
 async def list_events(  # noqa: PLR0913, PLR0917 - one argument for each part of the query string
     request: Request[Any, Any, Any],
-    platform: Platform,
-    level: str = "",
-    subsystem: str = "",
-    service: str = "",
-    limit: Annotated[int, Parameter(ge=1, le=MAX_EVENTS)] = 100,
-    after_ns: int | None = None,
+    platform: GivenPlatform,
+    level: FromQuery[str] = "",
+    subsystem: FromQuery[str] = "",
+    service: FromQuery[str] = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_EVENTS)] = 100,
+    after_ns: FromQuery[int | None] = None,
 ) -> EventsAnswer:
     """Return the newest events of a level and louder, oldest first."""
     conditions: dict[str, Any] = {
@@ -101,7 +103,9 @@ async def list_events(  # noqa: PLR0913, PLR0917 - one argument for each part of
 
 
 @get("/api/series")
-async def list_series(request: Request[Any, Any, Any], platform: Platform, name: str = "") -> SeriesAnswer:
+async def list_series(
+    request: Request[Any, Any, Any], platform: GivenPlatform, name: FromQuery[str] = ""
+) -> SeriesAnswer:
     """Return the series whose name begins with ``name``."""
 
     def reading(_: Runner) -> SeriesAnswer:
@@ -116,12 +120,12 @@ async def list_series(request: Request[Any, Any, Any], platform: Platform, name:
 @get("/api/range")
 async def read_metric_range(  # noqa: PLR0913, PLR0917 - one argument for each part of the query string
     request: Request[Any, Any, Any],
-    platform: Platform,
-    name: str,
-    field: str = "value",
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-    points: Annotated[int, Parameter(ge=1, le=5000)] = 600,
+    platform: GivenPlatform,
+    name: FromQuery[str],
+    field: FromQuery[str] = "value",
+    start_ns: FromQuery[int | None] = None,
+    end_ns: FromQuery[int | None] = None,
+    points: Annotated[int, QueryParameter(ge=1, le=5000)] = 600,
 ) -> RangeAnswer:
     """Return a metric as means over equal steps; the last hour unless told otherwise."""
     end = platform.clock() if end_ns is None else end_ns

@@ -1,15 +1,12 @@
 """``/sign-in``: a browser gives the token once and carries a cookie from then on."""
 
-from typing import Annotated
-
 import msgspec
 from litestar import MediaType, Response, get, post
 from litestar.datastructures import Cookie
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import URLEncodedBody
 from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER, HTTP_401_UNAUTHORIZED
 
-from firstlight.app.platform import Platform
+from firstlight.hub.given import GivenPlatform
 from firstlight.hub.guard import COOKIE, SIGN_IN_PATH, Access, cookie_value
 
 _MAX_FORM_BYTES = 4096
@@ -40,9 +37,7 @@ async def show_sign_in() -> str:
 
 
 @post(SIGN_IN_PATH, include_in_schema=False, status_code=HTTP_200_OK, request_max_body_size=_MAX_FORM_BYTES)
-async def sign_in(
-    data: Annotated[SignIn, Body(media_type=RequestEncodingType.URL_ENCODED)], platform: Platform
-) -> Response[str]:
+async def sign_in(data: URLEncodedBody[SignIn], platform: GivenPlatform) -> Response[str]:
     """Give the browser its cookie and send it to the page."""
     settings = platform.settings
     if not Access(settings).is_token(data.token):

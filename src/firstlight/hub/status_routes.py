@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from litestar import get
 
-from firstlight.app.platform import Platform
 from firstlight.app.settings import Shown
 from firstlight.app.sources import Source
+from firstlight.hub.given import GivenPlatform
 from firstlight.model import HealthPart, HealthReport, HealthState
 from firstlight.version import __version__
 
@@ -51,24 +51,24 @@ class Config(msgspec.Struct):
 
 
 @get("/api/status")
-async def show_status(platform: Platform) -> Status:
+async def show_status(platform: GivenPlatform) -> Status:
     """Return how the hub is, what it keeps and who sends."""
     return await asyncio.to_thread(_status, platform)
 
 
 @get("/api/health")
-async def show_health(platform: Platform) -> HealthReport:
+async def show_health(platform: GivenPlatform) -> HealthReport:
     """Return the newest assessment."""
     return platform.health
 
 
 @get("/api/config")
-async def show_config(platform: Platform) -> Config:
+async def show_config(platform: GivenPlatform) -> Config:
     """Return every setting with its source, secrets masked."""
     return Config(platform.resolved.shown())
 
 
-def _status(platform: Platform) -> Status:
+def _status(platform: GivenPlatform) -> Status:
     now_ns = platform.clock()
     known = list(platform.store.series().values())
     overall = platform.health.overall

@@ -15,7 +15,7 @@ _HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-con
 _TRUE = frozenset({"1", "true", "yes"})
 
 
-@asgi("/api/stream")
+@asgi("/api/stream", copy_scope=True)
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Send what the query string asks for until the client leaves, falls behind or the hub stops."""
     platform: Platform = scope["litestar_app"].state.platform
