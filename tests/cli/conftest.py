@@ -15,6 +15,7 @@ import pytest
 
 import firstlight
 from firstlight.app.lake import Lake
+from firstlight.cli.application import run
 from firstlight.model import Batch, Event, Level, Resource, Series, Span
 
 SOURCES = str(Path(next(iter(firstlight.__path__))).parent)
@@ -31,7 +32,7 @@ def surroundings(home: Path, **more: str) -> dict[str, str]:
 def firstlight_command(tmp_path: Path) -> Run:
     """Return a function that runs one command line and returns what it said."""
 
-    def run(*arguments: str, stdin: str | None = None, env: dict[str, str] | None = None):
+    def call(*arguments: str, stdin: str | None = None, env: dict[str, str] | None = None):
         return subprocess.run(
             [sys.executable, "-m", "firstlight", *arguments],
             input=stdin,
@@ -45,7 +46,29 @@ def firstlight_command(tmp_path: Path) -> Run:
             check=False,
         )
 
-    return run
+    return call
+
+
+@dataclass
+class Answer:
+    """What one command line said, and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def here(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+    """Return a function that runs one command line in this process, for tables of many small cases."""
+    for name in ("FIRSTLIGHT_URL", "FIRSTLIGHT_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: str) -> Answer:
+        code = run(arguments)
+        return Answer(code, *capfd.readouterr())
+
+    return call
 
 
 def recorded(now_ns: int) -> list[Batch]:

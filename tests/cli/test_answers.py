@@ -53,12 +53,12 @@ def test_status_for_people(firstlight_command, hub):
     assert "host_" not in answer.stdout.split("series")[0] or "of this host" in answer.stdout
 
 
-def test_a_path_or_a_slash_at_the_end_of_the_url(firstlight_command, hub, double):
-    assert firstlight_command("status", "--url", hub.url + "/").returncode == 0
-    assert firstlight_command("status", "--url", hub.url.removeprefix("http://")).returncode == 0
+def test_a_path_or_a_slash_at_the_end_of_the_url(here, hub, double):
+    assert here("status", "--url", hub.url + "/").returncode == 0
+    assert here("status", "--url", hub.url.removeprefix("http://")).returncode == 0
     healthy(double, 0.5, "degraded")
     double.answers["/behind/proxy/api/status"] = double.answers["/api/status"]
-    assert firstlight_command("status", "--url", double.url + "/behind/proxy/").returncode == 0
+    assert here("status", "--url", double.url + "/behind/proxy/").returncode == 0
     assert double.asked[-1][0] == "/behind/proxy/api/status"
 
 
@@ -92,23 +92,23 @@ def test_health_shows_parts_weights_and_evidence(firstlight_command, hub):
     assert "%" in answer.stdout
 
 
-def test_only_critical_health_ends_with_1(firstlight_command, double):
+def test_only_critical_health_ends_with_1(here, double):
     for score, state, code in ((0.1, "critical", 1), (0.4, "degraded", 0), (None, "unknown", 0), (1.0, "optimal", 0)):
         healthy(double, score, state)
         for noun in ("status", "health"):
-            assert firstlight_command(noun, "--url", double.url).returncode == code
+            assert here(noun, "--url", double.url).returncode == code
 
 
-def test_what_the_hub_says_cannot_steer_the_terminal(firstlight_command, double):
+def test_what_the_hub_says_cannot_steer_the_terminal(here, double):
     healthy(double, 0.9, "optimal")
-    answer = firstlight_command("health", "--url", double.url)
+    answer = here("health", "--url", double.url)
     assert "\x1b" not in answer.stdout
     assert "cpu\\x1b[31m" in answer.stdout
 
 
-def test_json_passes_on_what_it_does_not_know(firstlight_command, double):
+def test_json_passes_on_what_it_does_not_know(here, double):
     healthy(double, 0.9, "optimal")
-    assert json.loads(firstlight_command("status", "--json", "--url", double.url).stdout)["more"] == [1]
+    assert json.loads(here("status", "--json", "--url", double.url).stdout)["more"] == [1]
 
 
 def test_the_hub_of_a_data_directory_is_asked(firstlight_command, hub):

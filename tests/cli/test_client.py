@@ -13,10 +13,10 @@ NOUNS = [["status"], ["health"], ["sql", "select 1"], ["events"], ["events", "--
 
 @pytest.mark.parametrize("noun", NOUNS, ids=" ".join)
 @pytest.mark.parametrize("body", [b"<p>hello", b'{"hello": "world"}'], ids=["html", "json"])
-def test_a_server_that_is_no_hub(firstlight_command, double, noun, body):
+def test_a_server_that_is_no_hub(here, double, noun, body):
     for path in ("status", "health", "sql", "events", "stream", "config"):
         double.answers[f"/api/{path}"] = (200, "application/json", body)
-    answer = firstlight_command(*noun, "--url", double.url)
+    answer = here(*noun, "--url", double.url)
     assert answer.returncode == 3
     assert answer.stdout == ""
     assert "Firstlight hub" in answer.stderr
@@ -40,8 +40,8 @@ def test_a_server_that_does_not_speak_http(firstlight_command):
     assert answer.stderr.count("\n") == 1
 
 
-def test_a_server_that_is_silent(firstlight_command, double):
-    answer = firstlight_command("status", "--url", f"{double.url}/slow", "--timeout", "0.2")
+def test_a_server_that_is_silent(here, double):
+    answer = here("status", "--url", f"{double.url}/slow", "--timeout", "0.2")
     assert answer.returncode == 3
     assert "0.2 s" in answer.stderr
     assert "--timeout" in answer.stderr
@@ -57,20 +57,20 @@ def test_a_server_that_is_silent(firstlight_command, double):
         (500, "NOT_REACHABLE", 3),
     ],
 )
-def test_what_a_hub_refuses(firstlight_command, double, status, code, exit_code):
+def test_what_a_hub_refuses(here, double, status, code, exit_code):
     refusal = {"status": "error", "error": {"code": "ANY", "message": "do that\ninstead"}}
     double.answers["/api/sql"] = (status, "application/json", json.dumps(refusal).encode())
-    answer = firstlight_command("sql", "select 1", "--url", double.url, "--json")
+    answer = here("sql", "select 1", "--url", double.url, "--json")
     assert answer.returncode == exit_code
     assert json.loads(answer.stdout)["error"]["code"] == code
-    plain = firstlight_command("sql", "select 1", "--url", double.url)
+    plain = here("sql", "select 1", "--url", double.url)
     assert plain.stderr.count("\n") == 1
     if status != 401:
         assert "do that instead" in plain.stderr
 
 
-def test_an_unknown_host(firstlight_command):
-    answer = firstlight_command("status", "--url", "http://no-such-host.invalid")
+def test_an_unknown_host(here):
+    answer = here("status", "--url", "http://no-such-host.invalid")
     assert answer.returncode == 3
     assert "no-such-host.invalid" in answer.stderr
 

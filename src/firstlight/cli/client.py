@@ -199,7 +199,7 @@ class HubClient:
                 name, data = "message", []
             else:
                 yield "", None
-        raise NotReachable(f"the hub at {self.address} has ended the stream; is it still running?")
+        raise NotReachable(f"the hub at {self.address} has ended the stream; see whether it still runs")
 
     def _line(self, response: HTTPResponse) -> bytes:
         with self._translated():

@@ -104,7 +104,7 @@ class _Lost:
         if not self._was_there or self._tries > _TRIES:
             raise error
         if self._tries == 1:
-            output.note(f"{error}; trying again")
+            output.note(f"trying again: {error}")
         time.sleep(min(_FIRST_WAIT_S * 2 ** (self._tries - 1), _LONGEST_WAIT_S))
 
 
