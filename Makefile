@@ -18,8 +18,6 @@ SELF := $(VENV)/.self-$(shell { pwd; cat pyproject.toml src/firstlight/version.p
 LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-BENCHES := $(patsubst bench/%.py,%,$(shell grep -l __main__ bench/*.py))
-
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run install test lint types format bench docs lock clean
@@ -47,11 +45,8 @@ format: install ## mend what ruff can mend
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: $(BENCHES:%=bench-%) ## every benchmark against its peers; make bench-NAME for one, ARGS goes to it
-
-bench-%: install
-	@mkdir -p bench/results
-	$(PY) -m bench.$* --json bench/results/$*.json $(ARGS)
+bench: install ## every benchmark against its peers; ARGS="hot_path" runs one
+	$(PY) -m bench $(ARGS)
 
 docs: install ## build the documentation into site/
 	$(PY) -m mkdocs build --strict --quiet
