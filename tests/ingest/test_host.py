@@ -149,6 +149,14 @@ def test_time_that_steps_back_is_no_measurement(receiver, tree, clock):
     assert collect(receiver, clock)["host_cpu_busy_ratio{cpu=all}"] == pytest.approx(0.2)
 
 
+def test_a_mode_that_steps_back_a_little_counts_as_nothing(receiver, tree, clock):
+    collect(receiver, clock)
+    tree.cpu([110, 0, 50, 890, 45, 0, 0, 0, 0, 0])
+    found = collect(receiver, clock)
+    assert found["host_cpu_mode_ratio{mode=iowait}"] == 0
+    assert found["host_cpu_busy_ratio{cpu=all}"] == pytest.approx(0.1)
+
+
 def test_a_host_without_swap_has_no_share_of_it(receiver, tree, clock):
     tree.write(
         "meminfo", "MemTotal: 10 kB\nMemFree: 2 kB\nBuffers: 1 kB\nCached: 1 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"
@@ -185,7 +193,8 @@ def test_only_local_file_systems_are_touched(tmp_path):
         "overlay / overlay rw 0 0",
     ]
     filesystems = b"nodev\tnfs4\nnodev\ttmpfs\nnodev\toverlay\n\text4\n\tfuseblk\n\tsquashfs\n"
-    assert list(local_mounts("\n".join(rows).encode(), filesystems)) == ["/", str(tmp_path)]
+    for order in (rows, rows[::-1]):
+        assert list(local_mounts("\n".join(order).encode(), filesystems)) == ["/", str(tmp_path)]
 
 
 def test_a_part_that_fails_takes_no_other_along(receiver, tree, clock):
