@@ -14,7 +14,8 @@ from typing import Protocol, cast
 import msgspec
 
 from firstlight.codecs.otlp import answers
-from firstlight.codecs.otlp.decode import OtlpDecoder, Signal
+from firstlight.codecs.otlp.decode import OtlpDecoder
+from firstlight.codecs.otlp.messages import Signal
 from firstlight.codecs.otlp.outcome import Decoded
 from firstlight.errors import DecodeError, Overloaded, StorageError, Unavailable
 from firstlight.ingest.deltas import DeltaTotals

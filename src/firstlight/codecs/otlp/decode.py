@@ -4,22 +4,21 @@ The protobuf messages of ``opentelemetry-proto`` are imported at the first proto
 msgspec only.
 """
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal, cast
+from typing import Any
 
 import msgspec
 
 from firstlight.codecs.otlp.logs import read_logs
+from firstlight.codecs.otlp.messages import Signal, parse_protobuf
 from firstlight.codecs.otlp.metrics import read_metrics
 from firstlight.codecs.otlp.outcome import Decoded
 from firstlight.codecs.otlp.points import DeltaSum
 from firstlight.codecs.otlp.series_cache import SeriesCache
 from firstlight.codecs.otlp.shapes import LogsRequest, MetricsRequest, TracesRequest
 from firstlight.codecs.otlp.traces import read_traces
+from firstlight.codecs.otlp.wire_metrics import WireMetrics
 from firstlight.errors import DecodeError
-
-Signal = Literal["traces", "metrics", "logs"]
 
 _SHAPES: dict[str, type[msgspec.Struct]] = {"traces": TracesRequest, "metrics": MetricsRequest, "logs": LogsRequest}
 
@@ -29,6 +28,7 @@ class OtlpDecoder:
 
     def __init__(self) -> None:
         self._cache = SeriesCache()
+        self._wire_metrics = WireMetrics(self._cache)
 
     def read(
         self, signal: Signal, body: bytes, now_ns: int, *, as_json: bool = False, deltas: DeltaSum | None = None
@@ -45,6 +45,8 @@ class OtlpDecoder:
         Raises:
             DecodeError: ``body`` is no such request.
         """
+        if signal == "metrics" and not as_json:
+            return self._wire_metrics.read(body, now_ns, deltas)
         request = (parse_json if as_json else parse_protobuf)(signal, body)
         if signal == "metrics":
             return read_metrics(request, now_ns, self._cache, deltas)
@@ -63,34 +65,6 @@ def parse_json(signal: Signal, body: bytes) -> Any:
         raise DecodeError(f"not OTLP JSON for {signal}: {error}") from error
 
 
-def parse_protobuf(signal: Signal, body: bytes) -> Any:
-    """Return ``body`` as a protobuf request message.
-
-    Raises:
-        DecodeError: ``body`` is no such message.
-    """
-    from google.protobuf.message import DecodeError as ProtobufError
-
-    try:
-        return _message_class(signal).FromString(body)
-    except (ProtobufError, UnicodeDecodeError) as error:
-        raise DecodeError(f"not OTLP protobuf for {signal}: {error}") from error
-
-
 @cache
 def _json_decoder(signal: Signal) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(_SHAPES[signal], strict=False)
-
-
-@cache
-def _message_class(signal: Signal) -> Any:
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    classes: dict[str, Callable[[], Any]] = {
-        "traces": ExportTraceServiceRequest,
-        "metrics": ExportMetricsServiceRequest,
-        "logs": ExportLogsServiceRequest,
-    }
-    return cast(Any, classes[signal])

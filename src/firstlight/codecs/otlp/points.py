@@ -37,12 +37,12 @@ class DeltaSum(Protocol):
 
 
 class PointReader:
-    """Turns the points of one resource into rows of its batch."""
+    """Turns the points of one resource into rows of ``batch``."""
 
     def __init__(
         self, batch: Batch, decoded: Decoded, cache: SeriesCache, deltas: DeltaSum | None, now_ns: int
     ) -> None:
-        self._batch = batch
+        self.batch = batch
         self._decoded = decoded
         self._cache = cache
         self._deltas = deltas
@@ -68,6 +68,10 @@ class PointReader:
             self._reader(point)
         except Refused as refused:
             self._decoded.refuse(f"{self._stream.name}: {refused}")
+
+    def take(self, points: int) -> None:
+        """Count ``points`` that went into the batch by another way."""
+        self._decoded.received += points
 
     def refuse_all(self, reason: str, points: int) -> None:
         """Count ``points`` that were not even looked at."""
@@ -143,7 +147,7 @@ class PointReader:
             point.max if given(point, ("max",)) else None,
         )
         row.series_id = self._series_id("value", labels)
-        self._batch.exponential.append(row)
+        self.batch.exponential.append(row)
 
     def _summary(self, point: SummaryPoint) -> None:
         labels = read_labels(point.attributes)
@@ -170,11 +174,11 @@ class PointReader:
         )
 
     def _add(self, field: str, labels: Labels, time_ns: int, value: float) -> None:
-        self._batch.samples.add(self._series_id(field, labels), time_ns, value)
+        self.batch.samples.add(self._series_id(field, labels), time_ns, value)
 
     def _series_id(self, field: str, labels: Labels) -> int:
         series_id, series = self._cache.find(self._stream, field, labels)
-        self._batch.series[series_id] = series
+        self.batch.series[series_id] = series
         return series_id
 
 
@@ -203,6 +207,15 @@ def _bounds(point: HistogramPoint) -> Sequence[float]:
     counts = len(point.bucket_counts or ())
     if counts != len(bounds) + 1 and (counts or bounds) and not (point.flags or 0) & NO_RECORDED_VALUE:
         raise Refused(f"{counts} bucket counts for {len(bounds)} bounds; there must be one more")
+    return ascending(bounds)
+
+
+def ascending(bounds: Sequence[float]) -> Sequence[float]:
+    """Return the bounds of a histogram as they are.
+
+    Raises:
+        Refused: they are not finite and ascending.
+    """
     if bounds and not (all(low < high for low, high in pairwise(bounds)) and -inf < bounds[0] and bounds[-1] < inf):
         raise Refused("histogram bounds must be finite and ascending")
     return bounds

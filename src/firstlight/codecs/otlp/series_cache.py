@@ -23,11 +23,16 @@ class Stream(NamedTuple):
 
 
 class SeriesCache:
-    """Finds the series of a stream, field and labels."""
+    """Finds the series of a stream, field and labels.
+
+    Attributes:
+        forgotten: set when the cache was full and started anew; whoever keeps ids beside it should do the same.
+    """
 
     def __init__(self, max_series: int = SERIES_MAX) -> None:
         self._known: dict[tuple[Stream, str, Labels], tuple[int, Series]] = {}
         self._max_series = max_series
+        self.forgotten = False
 
     def find(self, stream: Stream, field: str, labels: Labels) -> tuple[int, Series]:
         """Return ``(series id, series)``; ``labels`` are sorted and without empty values."""
@@ -38,6 +43,7 @@ class SeriesCache:
             found = (series.id(), series)
             if len(self._known) >= self._max_series:
                 self._known.clear()
+                self.forgotten = True
             self._known[key] = found
         return found
 
