@@ -45,7 +45,7 @@ def build(limits: Limits | None = None, environ: Mapping[str, str] | None = None
     return Telemetry(fallback, limits, level=parse_level(found.level) if found.level else Level.INFO)
 
 
-def configure(
+def configure(  # noqa: PLR0913 - each is one thing a host may want to say
     service: str | None = None,
     *,
     data: str | os.PathLike[str] | None = None,
@@ -60,8 +60,8 @@ def configure(
 ) -> Telemetry:
     """Say who this process is and where its records go; call it once, early, and again to change it.
 
-    What is not given comes from the environment: ``FIRSTLIGHT_SERVICE`` or ``OTEL_SERVICE_NAME``, ``FIRSTLIGHT_LEVEL``,
-    ``FIRSTLIGHT_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``, ``FIRSTLIGHT_DATA_DIR``, ``FIRSTLIGHT_TOKEN``; and without
+    What is not given comes from the environment (``FIRSTLIGHT_SERVICE`` or ``OTEL_SERVICE_NAME``, ``FIRSTLIGHT_LEVEL``,
+    ``FIRSTLIGHT_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``, ``FIRSTLIGHT_DATA_DIR``, ``FIRSTLIGHT_TOKEN``); without
     those records go to the hub at ``http://127.0.0.1:4318``.
 
     Args:
@@ -104,14 +104,14 @@ def _level(level: Level | str) -> Level:
 def _given(exporter: Exporter | str) -> MakeExporter:
     if isinstance(exporter, str):
         made = plugins.load("exporter", exporter)
-        return lambda _: made()  # type: ignore[no-any-return]
+        return lambda _: made()
     return lambda _: exporter
 
 
 def _by_settings(found: RecordingSettings, environ: Mapping[str, str]) -> MakeExporter:
     if found.data is not None:
         data = found.data
-        return lambda _: plugins.load("exporter", "lake")(data)  # type: ignore[no-any-return]
+        return lambda _: plugins.load("exporter", "lake")(data)
     endpoint, token = found.endpoint or DEFAULT_ENDPOINT, environ.get(TOKEN_VARIABLE, "")
 
     def otlp(ledger: Ledger) -> Exporter:
@@ -125,7 +125,7 @@ def _by_settings(found: RecordingSettings, environ: Mapping[str, str]) -> MakeEx
 
 
 def _at_once(make: MakeExporter, ledger: Ledger) -> MakeExporter:
-    """Make the exporter now, so that the caller of ``configure`` hears what is wrong with it; a forked child makes its own."""
+    """Make the exporter now, so that who configures hears what is wrong with it; a forked child makes its own."""
     first, pid = make(ledger), os.getpid()
     return lambda ledger: first if os.getpid() == pid else make(ledger)
 

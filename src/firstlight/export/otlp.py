@@ -160,18 +160,17 @@ class OtlpExporter:
 
     def _away(self, error: Exception) -> NotReachable:
         where = f"{self._url.scheme}://{self._url.netloc}"
-        return NotReachable(f"nothing answers at {where} ({error or type(error).__name__}); start it with: firstlight up")
+        return NotReachable(f"nothing answers at {where} ({error!r}); start it with: firstlight up")
 
 
 def _checked(endpoint: str) -> SplitResult:
     try:
         url = urlsplit(endpoint)
-        sound = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+        if url.scheme in {"http", "https"} and url.hostname and url.port != 0:
+            return url
     except ValueError:
-        sound = False
-    if not sound:
-        raise UsageError(f"the endpoint must be an address such as {DEFAULT_ENDPOINT}, not {endpoint!r}")
-    return url
+        pass
+    raise UsageError(f"the endpoint must be an address such as {DEFAULT_ENDPOINT}, not {endpoint!r}")
 
 
 def _rows(batch: Batch, signal: str) -> int:

@@ -1,1 +1,1 @@
-"""The recorder that lives in the host's process: standard library and msgspec only, nothing ever raised into the host."""
+"""The recorder that lives in the host's process: standard library and msgspec only, never raises into the host."""

@@ -68,6 +68,9 @@ class Delivery:
     resource: Callable[[], Resource]
 
 
+_Route = tuple[Sink | None, Resource | None, Delivery | None]
+
+
 class Telemetry:
     """Records events, spans and metrics of this process and delivers them.
 
@@ -81,6 +84,13 @@ class Telemetry:
         now: where times come from.
         raise_errors: raise misuse and faults (the latter from :meth:`flush`); None means only where pytest runs.
     """
+
+    _delivery: Delivery | None
+    _sink: Sink | None
+    _resource: Resource | None
+    _drain: Drain
+    _started: bool
+    _closed: bool
 
     def __init__(
         self,
@@ -99,7 +109,7 @@ class Telemetry:
         self._converter = Converter(self.ledger, self.troubles, self._span_ended)
         self._reporter = Reporter(self.registry, self.ledger)
         self._fallback = fallback
-        self._delivery: Delivery | None = None
+        self._delivery = None
         self._lock = RLock()
         self._taps: list[Tap] = []
         self._scopes: dict[str, Scope] = {}
@@ -125,7 +135,7 @@ class Telemetry:
             return found
 
     def deliver(self, delivery: Delivery, limits: Limits | None = None) -> None:
-        """Deliver there from now on; what was recorded before still goes where it was meant to go, if that was known."""
+        """Deliver there from now on; what was recorded before still goes where it was meant to go, if anywhere."""
         with self._drain.lock:
             known = self._sink is not None
         if known:
@@ -147,18 +157,16 @@ class Telemetry:
         self._drain.tick()
         with self._drain.lock:
             waiting = self.front.take()
-            before = self._sink, self._resource, self._delivery
-            self._sink, self._delivery = None, delivery
+            before = self._route((None, None, delivery))
         try:
             yield
         finally:
             self._drain.tick(urgent=True)
             with self._drain.lock:
-                inner = self._sink
-                self._sink, self._resource, self._delivery = before
+                inside, _, _ = self._route(before)
                 self.front.records[:0] = waiting
-            if inner is not None:
-                inner.close(self.limits.exit_s)
+            if inside is not None:
+                inside.close(self.limits.exit_s)
 
     def set_level(self, level: Level, scope: str = "") -> None:
         """Record from ``level`` up in ``scope`` and below it; the longest scope that fits decides."""
@@ -203,7 +211,7 @@ class Telemetry:
         return self.ledger.counts()
 
     def flush(self, timeout_s: float = 5.0) -> bool:
-        """Deliver everything recorded so far, the state of all instruments included; return whether it was done in time."""
+        """Deliver everything recorded so far and the state of all instruments; return whether it was done in time."""
         if not self._started:
             return True
         self._drain.tick(urgent=True)
@@ -259,14 +267,20 @@ class Telemetry:
             self._start()
 
     def _begin(self) -> None:
-        self._sink: Sink | None = None
-        self._resource: Resource | None = None
+        self._sink = None
+        self._resource = None
         self._started = False
         self._closed = False
         self._grace_ends_s = monotonic() + GRACE_S
         stages = Stages(self.front, self.registry, self._converter, self._reporter, self.ledger, self.troubles)
         self._drain = Drain(stages, self._target, self.limits.high_water, self.limits.report_interval_s)
         self.front.gate(self._first)
+
+    def _route(self, route: _Route) -> _Route:
+        """Send batches along ``route``; return the one before.  Held under the drain's lock."""
+        before = self._sink, self._resource, self._delivery
+        self._sink, self._resource, self._delivery = route
+        return before
 
     def _first(self, record: Any) -> None:
         self.front.records.append(record)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from firstlight.model import Batch, Event
+from firstlight.model import Batch, Event, SpanEvent
 from firstlight.model import Span as SpanRow
 from firstlight.sdk.ledger import Ledger, Rows
 from firstlight.sdk.plain import plain_fields, text
@@ -32,46 +32,54 @@ class Converter:
         self._observe = observe
 
     def add(self, records: Sequence[Any], batch: Batch) -> None:
-        """Append the rows that ``records`` stand for to ``batch``."""
+        """Append the rows that ``records`` stand for to ``batch``, which must be empty."""
+        bad_events = bad_spans = 0
         for record in records:
             is_event = type(record) is tuple
             try:
                 if is_event:
-                    batch.events.append(_event(record))
+                    batch.events.append(_event(*record))
                 else:
                     batch.spans.append(self._span(record))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 # Whatever the host handed over, the records after it must still go out.
-                self._ledger.dropped("invalid", Rows(events=is_event, spans=not is_event))
+                bad_events += is_event
+                bad_spans += not is_event
                 self._troubles.internal("a record could not be understood", error)
-        spans = sum(type(record) is not tuple for record in records)
-        self._ledger.recorded(Rows(events=len(records) - spans, spans=spans))
+        bad = Rows(bad_events, bad_spans)
+        self._ledger.recorded(Rows.of(batch).plus(bad))
+        if any(bad):
+            self._ledger.dropped("invalid", bad)
 
     def _span(self, span: Span) -> SpanRow:
         trace_id, span_id = span.ids()
-        end_ns = max(span.start_ns, span.end_ns)
-        name = text(span.name)
-        site, parent, fate = span.site, span.parent, span.outcome()
-        row = SpanRow(span.start_ns, end_ns, name, trace_id, span_id, parent.span_id if parent is not None else "")
+        start_ns, site, parent, name = span.start_ns, span.site, span.parent, span.name
+        end_ns = max(start_ns, span.end_ns)
+        name = name if type(name) is str and name.isascii() else text(name)
+        self._observe(site.scope, name, (end_ns - start_ns) / NS_PER_S)
+        row = SpanRow(start_ns, end_ns, name, trace_id, span_id)
         row.subsystem = site.subsystem
         row.component = site.component
-        row.attributes = plain_fields(span.attributes)
-        if fate is not None:
+        # A copy, because the host may still hold the span and add to it.
+        row.attributes = plain_fields(dict(span.attributes))
+        if parent is not None:
+            row.parent_id = parent.ids()[1]
+        if (fate := span.outcome()) is not None:
             row.status = fate.status
             row.status_message = text(fate.message)
-            row.events = [type(moment)(moment.time_ns, text(moment.name), plain_fields(moment.attributes)) for moment in fate.events]
-        self._observe(site.scope, name, (end_ns - span.start_ns) / NS_PER_S)
+            row.events = [SpanEvent(at.time_ns, text(at.name), plain_fields(at.attributes)) for at in fate.events]
         return row
 
 
-def _event(record: tuple[Any, ...]) -> Event:
-    time_ns, site, span = record[:3]
-    names = site.fields
-    if names is None:
-        name, fields = text(record[3]), plain_fields(record[4])
+def _event(time_ns: int, site: Any, span: Span | None, named: Any, fields: dict[str, Any] | None = None) -> Event:
+    """Convert an event; ``named`` is its name or, for a declared one (without ``fields``), the values."""
+    if fields is None:
+        name = site.name
+        fields = dict(zip(site.fields, named, strict=True))
     else:
-        name, fields = site.name, plain_fields(dict(zip(names, record[3], strict=True)))
-    body = fields.pop(BODY, "")
+        name = text(named)
+    plain = plain_fields(fields)
     trace_id, span_id = span.ids() if span is not None else ("", "")
+    body = plain.pop(BODY) if BODY in plain else ""
     body = body if type(body) is str else text(body)
-    return Event(time_ns, name, site.level, site.subsystem, site.component, body, fields, trace_id, span_id)
+    return Event(time_ns, name, site.level, site.subsystem, site.component, body, plain, trace_id, span_id)

@@ -84,7 +84,7 @@ class Drain:
         with self.lock:
             try:
                 self._round(urgent)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 # The next tick must come whatever this one met.
                 self._stages.troubles.internal("draining failed", error)
 

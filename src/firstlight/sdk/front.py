@@ -1,10 +1,12 @@
 """The hot path: the one list, and the closures that append to it.
 
-A call appends one tuple, ``(time_ns, site, span, name, fields)`` or for a declared event ``(time_ns, site, span, values)``;
-an ended span is appended itself.  The list is never replaced and the drain takes ``records[:n]`` and then deletes it, so
-no lock is needed, nothing is lost and the order stays.  The closures of a front share one cell, ``append``: putting another
-function in it changes all of them at once, those that the host keeps in variables of its own included.  For the same
-reason a level is silenced by exchanging the code of its functions, not the functions.
+A call appends one tuple: ``(time_ns, site, span, name, fields)``, or ``(time_ns, site, span, values)`` for a declared
+event; an ended span is appended itself.  The list is never replaced, and the drain takes ``records[:n]`` and then deletes
+it, so no lock is needed, nothing is lost and the order stays.
+
+The closures share a cell, ``append``: putting another function in it changes all of them at once, those that the host keeps
+in variables of its own included.  For the same reason a level is silenced by exchanging the code of its functions, not the
+functions.
 """
 
 from collections.abc import Callable
@@ -17,46 +19,48 @@ from firstlight.sdk.site import Site
 from firstlight.sdk.spans import Span
 
 Put = Callable[[Any], object]
+Rewire = Callable[[Put, Clock], None]
 
 
 class Emit(Protocol):
-    """Records one event called ``name``.
+    """Records one event; see ``__call__``."""
 
-    The field ``body`` is the human sentence, the others are attributes.  Values are looked at up to a tick (50 ms) later,
-    so hand over what will not change.
-    """
+    def __call__(self, name: str, /, **fields: Any) -> None:
+        """Record the event ``name``.
 
-    def __call__(self, name: str, /, **fields: Any) -> None: ...
+        The field ``body`` is the human sentence, the others are attributes.  Values are looked at up to a tick (50 ms)
+        later, so hand over what will not change.
+        """
 
 
 class Declared(Protocol):
-    """Records one event whose name and fields were declared; values go by position."""
+    """Records one event whose name and fields were declared."""
 
-    def __call__(self, *values: Any) -> None: ...
+    def __call__(self, *values: Any) -> None:
+        """Record the event with these values, in the order of its fields."""
 
 
 class Tap:
-    """One emitting function and its two states."""
+    """One emitting function, loud or mute.
 
-    __slots__ = ("function", "level", "loud", "mute", "scope")
+    Attributes:
+        function: what the host calls.
+        scope: what it records for.
+    """
 
-    def __init__(self, site: Site, function: FunctionType, mute: CodeType) -> None:
-        self.scope = site.scope
-        self.level = site.level
+    __slots__ = ("_level", "_loud", "_mute", "function", "scope")
+
+    def __init__(self, site: Site, function: FunctionType, silence: CodeType) -> None:
         self.function = function
-        self.loud = function.__code__
-        self.mute = mute
+        self.scope = site.scope
+        self._level = site.level
+        self._loud = function.__code__
+        # A function takes code only for as many closed-over variables as it has.
+        self._mute = silence.replace(co_freevars=self._loud.co_freevars)
 
     def listen(self, threshold: int) -> None:
-        """Record from ``threshold`` up; below it the function does nothing."""
-        self.function.__code__ = self.loud if self.level >= threshold else self.mute
-
-
-class _Closures(NamedTuple):
-    emitter: Callable[[Site], Tap]
-    declared: Callable[[Site], Tap]
-    span_class: type[Span]
-    rewire: Callable[[Put, Clock], None]
+        """Record from level ``threshold`` up; below it the function does nothing."""
+        self.function.__code__ = self._loud if self._level >= threshold else self._mute
 
 
 class Front:
@@ -67,6 +71,7 @@ class Front:
 
     Attributes:
         records: what was recorded since the last drain.
+        now: where times come from.
         emitter: makes the function behind ``log.info`` and its like.
         declared: makes the function behind a declared event.
         span_class: the class of this front's spans.
@@ -74,14 +79,15 @@ class Front:
 
     def __init__(self, now: Clock) -> None:
         self.records: list[Any] = []
-        self.put: Put = self.records.append
         self.now = now
-        self.emitter, self.declared, self.span_class, self._rewire = _closures(self.records, now)
+        self._put: Put = self.records.append
+        self.emitter, self.declared, self._rewire_events = _event_closures(self._put, now)
+        self.span_class, self._rewire_spans = _span_class(self._put, now)
 
     def gate(self, put: Put) -> None:
         """Hand every record to ``put`` from now on."""
-        self.put = put
-        self._rewire(put, self.now)
+        self._put = put
+        self._rewire()
 
     def open(self) -> None:
         """Hand every record to the list."""
@@ -90,7 +96,7 @@ class Front:
     def clock(self, now: Clock) -> None:
         """Take times from ``now``."""
         self.now = now
-        self._rewire(self.put, now)
+        self._rewire()
 
     def take(self) -> list[Any]:
         """Remove and return all that is there; appends that happen meanwhile stay for the next time."""
@@ -100,32 +106,41 @@ class Front:
         del records[:n]
         return taken
 
+    def _rewire(self) -> None:
+        self._rewire_events(self._put, self.now)
+        self._rewire_spans(self._put, self.now)
 
-def _closures(records: list[Any], now: Clock) -> _Closures:
-    append: Put = records.append
+
+class _EventClosures(NamedTuple):
+    emitter: Callable[[Site], Tap]
+    declared: Callable[[Site], Tap]
+    rewire: Rewire
+
+
+def _event_closures(append: Put, now: Clock) -> _EventClosures:
     current = CURRENT.get
-    enter = CURRENT.set
 
     def emitter(site: Site) -> Tap:
         def emit(name: str, /, **fields: Any) -> None:
             append((now(), site, current(), name, fields))
 
-        # Code can only be exchanged for code that closes over the same variables, so the mute one mentions them.
-        def mute(name: str, /, **fields: Any) -> None:  # noqa: ARG001
-            if False:
-                append, now, site, current
-
-        return _tap(site, emit, mute)
+        return Tap(site, cast("FunctionType", emit), _silent_emit.__code__)
 
     def declared(site: Site) -> Tap:
         def emit(*values: Any) -> None:
             append((now(), site, current(), values))
 
-        def mute(*values: Any) -> None:  # noqa: ARG001
-            if False:
-                append, now, site, current
+        return Tap(site, cast("FunctionType", emit), _silent_declared.__code__)
 
-        return _tap(site, emit, mute)
+    def rewire(put: Put, clock: Clock) -> None:
+        nonlocal append, now
+        append, now = put, clock
+
+    return _EventClosures(emitter, declared, rewire)
+
+
+def _span_class(append: Put, now: Clock) -> tuple[type[Span], Rewire]:
+    current, enter = CURRENT.get, CURRENT.set
 
     class LiveSpan(Span):
         __slots__ = ()
@@ -150,11 +165,14 @@ def _closures(records: list[Any], now: Clock) -> _Closures:
 
     def rewire(put: Put, clock: Clock) -> None:
         nonlocal append, now
-        append = put
-        now = clock
+        append, now = put, clock
 
-    return _Closures(emitter, declared, LiveSpan, rewire)
+    return LiveSpan, rewire
 
 
-def _tap(site: Site, emit: Callable[..., None], mute: Callable[..., None]) -> Tap:
-    return Tap(site, cast("FunctionType", emit), cast("FunctionType", mute).__code__)
+def _silent_emit(name: str, /, **fields: Any) -> None:
+    """Lend its code to emitters below their level."""
+
+
+def _silent_declared(*values: Any) -> None:
+    """Lend its code to declared events below their level."""

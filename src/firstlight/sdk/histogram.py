@@ -8,7 +8,14 @@ from typing import Any
 
 from firstlight.sdk.instruments import Instrument, Row, take
 
-DEFAULT_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+DEFAULT_BOUNDS_S = (
+    *(0.0001, 0.00025, 0.0005),
+    *(0.001, 0.0025, 0.005),
+    *(0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0),
+    10.0,
+)
 """Seconds: Prometheus' default buckets, carried down to a tenth of a millisecond."""
 
 _SORT_FROM = 64

@@ -176,6 +176,9 @@ class Gauge(Instrument):
     __slots__ = ("_step", "_steps", "_value", "set")
 
     set: Callable[[float], None]
+    _step: Callable[[Any], None]
+    _steps: list[Any]
+    _value: float | None
 
     def inc(self, amount: float = 1.0) -> None:
         """Add ``amount``."""
@@ -211,10 +214,10 @@ class Gauge(Instrument):
         self._value = None
 
     def _bind(self) -> None:
-        self._value: float | None = None
-        self._steps: list[Any] = []
+        self._value = None
+        self._steps = []
         self.set = self._steps.append
-        self._step: Callable[[Any], None] = self._steps.append
+        self._step = self._steps.append
 
     def _unbind(self) -> None:
         self.set = self._step = self._needs_labels

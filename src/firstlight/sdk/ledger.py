@@ -117,9 +117,8 @@ class Ledger:
         sampled = Rows(self.sampled_events.value(), self.sampled_spans.value())
         late = Rows(self.late_events.value(), self.late_spans.value())
         with self._lock:
-            dropped = dict(self._dropped)
-            for reason, rows in (("sampled", sampled), ("closed", late)):
-                if any(rows):
-                    dropped[reason] = rows
+            dropped = self._dropped | {
+                reason: rows for reason, rows in (("sampled", sampled), ("closed", late)) if any(rows)
+            }
             recorded = self._recorded.plus(sampled).plus(late)
             return Counts(recorded, self._exported, dropped, self._export_errors, self._misuses)

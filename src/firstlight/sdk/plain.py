@@ -7,26 +7,39 @@ MAX_TEXT_CHARS = 8192
 MAX_FIELDS = 128
 MAX_ITEMS = 256
 MAX_DEPTH = 4
-_INT_BITS = 63
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+"""What an OTLP integer can be; bigger ones become text."""
 
 
-def plain_fields(fields: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return ``fields`` with text keys and plain values, at most ``MAX_FIELDS`` of them."""
-    found = fields.items() if len(fields) <= MAX_FIELDS else list(fields.items())[:MAX_FIELDS]
-    return {
-        key if type(key) is str and key.isascii() else text(key): value
-        if (kind := type(value)) is float or kind is bool or (kind is str and len(value) <= MAX_TEXT_CHARS and value.isascii())
-        else plain(value)
-        for key, value in found
-    }
+def plain_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return ``fields`` with text keys and plain values, at most ``MAX_FIELDS``; the very same dict if it is so already."""
+    if len(fields) > MAX_FIELDS:
+        fields = dict(list(fields.items())[:MAX_FIELDS])
+    for key, value in fields.items():
+        kind = type(value)
+        if kind is str:
+            if len(value) > MAX_TEXT_CHARS or not value.isascii():
+                break
+        elif kind is int:
+            if not INT_MIN <= value <= INT_MAX:
+                break
+        elif kind is not float and kind is not bool and value is not None:
+            break
+        if not key.isascii():
+            break
+    else:
+        return fields
+    return {text(key): plain(value) for key, value in fields.items()}
 
 
 def plain(value: Any, depth: int = MAX_DEPTH) -> Any:
     """Return ``value`` as None, bool, int, float, str, or lists and dicts of them; anything else as its text."""
-    if value is None or isinstance(value, (bool, float)):
-        return value if type(value) in (bool, float, type(None)) else float(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return float(value)
     if isinstance(value, int):
-        return int(value) if value.bit_length() <= _INT_BITS else str(value)
+        return int(value) if INT_MIN <= value <= INT_MAX else str(value)
     if isinstance(value, str):
         return text(value)
     return _plain_container(value, depth)
@@ -34,10 +47,11 @@ def plain(value: Any, depth: int = MAX_DEPTH) -> Any:
 
 def text(value: Any) -> str:
     """Return ``value`` as text that UTF-8 can carry, at most ``MAX_TEXT_CHARS`` long."""
+    if type(value) is str and len(value) <= MAX_TEXT_CHARS and value.isascii():
+        return value
     try:
-        words = value if isinstance(value, str) else str(value)
-        words = str.__str__(words)[:MAX_TEXT_CHARS]
-    except Exception:
+        words = str.__str__(value if isinstance(value, str) else str(value))[:MAX_TEXT_CHARS]
+    except Exception:  # noqa: BLE001
         # The text is made by the host's own __str__, which may fail in any way.
         return f"<unprintable {type(value).__name__}>"
     return words if words.isascii() else words.encode("utf-8", "replace").decode()
@@ -54,5 +68,7 @@ def _plain_container(value: Any, depth: int) -> Any:
         return [plain(item, depth - 1) for item in list(value)[:MAX_ITEMS]]
     scalar = getattr(value, "item", None)
     if callable(scalar) and getattr(value, "shape", None) == ():
-        return plain(scalar(), depth)
+        # A NumPy scalar, without importing NumPy; item() of one that has no Python type returns itself.
+        found = scalar()
+        return text(value) if found is value else plain(found, depth)
     return text(value)

@@ -112,7 +112,7 @@ class Sink:
             self._ledger.export_error()
             self._ledger.dropped("refused", rows)
             self._troubles.say("refused", f"telemetry was refused: {error}")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # An exporter is anybody's code; whatever it raises must not end this thread.
             self._ledger.export_error()
             self._ledger.dropped("export_failed", rows)
@@ -132,6 +132,6 @@ class Sink:
             return
         try:
             self._exporter.close()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # As above: closing somebody's exporter must not keep the host from ending.
             self._troubles.say("export_failed", f"closing the exporter failed: {type(error).__name__}: {error}")

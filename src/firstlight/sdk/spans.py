@@ -15,6 +15,7 @@ from firstlight.sdk.site import Site
 P = ParamSpec("P")
 R = TypeVar("R")
 
+
 class Fate:
     """What is rarely needed of a span: an error, moments inside it."""
 
@@ -137,7 +138,7 @@ class Span:
         kind = type(error).__qualname__
         try:
             message = str(error)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # An exception's own __str__ is the host's code; it must not hide the host's error.
             message = "<unprintable>"
         self.fail(f"{kind}: {message}")

@@ -1,0 +1,1 @@
+"""Benchmarks: every figure against its peers, in the same run."""

@@ -1,0 +1,171 @@
+"""The one way to measure: contenders take turns in the same process and run, and what counts is their ratio.
+
+A benchmark module has ``benchmark() -> Benchmark``.  In each round every contender of a group runs once, in an order that
+rotates, so that whatever else the machine does falls on all of them.  A ratio is taken within each round; shown are the
+median and the middle half of all rounds.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from bench.machine import facts
+from bench.table import figure, table
+
+RESULTS = Path(__file__).parent / "results"
+DEFAULT_ROUNDS = 21
+
+Figures = Mapping[str, float]
+"""What one turn measured, by name."""
+
+
+class Missing(Exception):
+    """Something a benchmark needs is not there; the message says what and how to get it."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A contender that is set up.
+
+    Attributes:
+        turn: measures once.
+        close: ends it; raises ``AssertionError`` when it did not do what was measured.
+    """
+
+    turn: Callable[[], Figures]
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to do the work; ``start`` raises ``Missing`` or ``ImportError`` when it cannot run here."""
+
+    name: str
+    start: Callable[[], Running]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """``figure`` of ``ours`` must be ``at_least`` times better than that of ``peer``."""
+
+    figure: str
+    ours: str
+    peer: str
+    at_least: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Contenders that do the same work.
+
+    Attributes:
+        bigger_is_better: names of the figures where more is better; for the others less is.
+    """
+
+    name: str
+    contenders: Sequence[Contender]
+    bars: Sequence[Bar] = ()
+    bigger_is_better: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A page of results."""
+
+    name: str
+    notes: str
+    groups: Sequence[Group]
+    packages: tuple[str, ...] = ()
+    rounds: int = DEFAULT_ROUNDS
+
+
+@dataclass
+class Outcome:
+    """What a group's rounds gave."""
+
+    turns: dict[str, list[Figures]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def run(benchmark: Benchmark, rounds: int | None = None) -> bool:
+    """Run ``benchmark``, print it, write ``results/<name>.json``; return whether every bar that could be tested holds."""
+    machine = facts(benchmark.packages)
+    versions = ", ".join(f"{name} {found or '(missing)'}" for name, found in machine["versions"].items())
+    print(
+        f"\n{benchmark.name}: {machine['python']}, {machine['cpu']}, {machine['cores']} cores\n{versions}\n{benchmark.notes}"
+    )
+    reports = [_report(group, _measure(group, rounds or benchmark.rounds)) for group in benchmark.groups]
+    RESULTS.mkdir(exist_ok=True)
+    held = all(bar["holds"] is not False for report in reports for bar in report["bars"])
+    result = {"benchmark": benchmark.name, "machine": machine, "holds": held, "groups": reports}
+    (RESULTS / f"{benchmark.name}.json").write_text(json.dumps(result, indent=2) + "\n")
+    sys.stdout.flush()
+    return held
+
+
+def _measure(group: Group, rounds: int) -> Outcome:
+    outcome = Outcome()
+    running: dict[str, Running] = {}
+    try:
+        for contender in group.contenders:
+            try:
+                running[contender.name] = contender.start()
+                running[contender.name].turn()
+            except (ImportError, Missing) as missing:
+                outcome.missing[contender.name] = str(missing)
+        for number in range(rounds):
+            names = list(running)
+            shift = number % max(1, len(names))
+            for name in names[shift:] + names[:shift]:
+                outcome.turns.setdefault(name, []).append(running[name].turn())
+    finally:
+        for one in running.values():
+            one.close()
+    return outcome
+
+
+def _report(group: Group, outcome: Outcome) -> dict[str, Any]:
+    names = list(dict.fromkeys(name for turns in outcome.turns.values() for turn in turns for name in turn))
+    rows = [[name, *(_middle(turns, of) for of in names)] for name, turns in outcome.turns.items()]
+    print(f"\n{table([group.name, *names], rows)}")
+    for name, why in outcome.missing.items():
+        print(f"{name}: not measured, {why}")
+    bars = [_held(bar, group, outcome) for bar in group.bars]
+    for bar in bars:
+        print(_verdict(bar))
+    turns = {name: [dict(turn) for turn in turns] for name, turns in outcome.turns.items()}
+    return {"group": group.name, "bars": bars, "missing": outcome.missing, "rounds": turns}
+
+
+def _middle(turns: Sequence[Figures], of: str) -> str:
+    values = [turn[of] for turn in turns if of in turn]
+    return figure(median(values)) if values else "-"
+
+
+def _held(bar: Bar, group: Group, outcome: Outcome) -> dict[str, Any]:
+    ours, peers = outcome.turns.get(bar.ours, []), outcome.turns.get(bar.peer, [])
+    ratios = [
+        _ratio(mine[bar.figure], theirs[bar.figure], bar.figure in group.bigger_is_better)
+        for mine, theirs in zip(ours, peers, strict=False)
+    ]
+    found: dict[str, Any] = {"figure": bar.figure, "ours": bar.ours, "peer": bar.peer, "at_least": bar.at_least}
+    if len(ratios) < 2:
+        return {**found, "holds": None}
+    low, _, high = quantiles(ratios, n=4)
+    return {**found, "ratio": median(ratios), "from": low, "to": high, "holds": median(ratios) >= bar.at_least}
+
+
+def _ratio(ours: float, peer: float, bigger_is_better: bool) -> float:
+    return ours / peer if bigger_is_better else peer / ours
+
+
+def _verdict(bar: dict[str, Any]) -> str:
+    if bar["holds"] is None:
+        return f"  ?  {bar['ours']} against {bar['peer']}: no peer to measure against"
+    spread = f"{figure(bar['from'])} to {figure(bar['to'])}"
+    verdict = "holds" if bar["holds"] else "MISSED"
+    return f"  {bar['ours']} is {figure(bar['ratio'])}x ({spread}) better than {bar['peer']} in {bar['figure']}; bar {bar['at_least']:g}x {verdict}"
