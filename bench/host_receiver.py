@@ -1,92 +1,84 @@
-"""What watching a host costs: CPU time per second, once a second, each way in the same seconds.
+"""What watching a host costs, against psutil and Prometheus node_exporter."""
 
-Run: ``python -m bench.host_receiver [--seconds 30] [--json FILE] [--node-exporter PATH]``
-
-Subjects: the host receiver; the same receiver through psutil; a hand-written psutil loop as found in many programs; and
-Prometheus node_exporter, where it is found, scraped once a second.  The budget of the receiver is 1 % of one core.
-"""
-
-import argparse
-import json
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 
+from bench.harness import Bar, Benchmark, Contender, Figures, Group, Missing, Running
 from firstlight.ingest.host import HostReceiver
 from firstlight.ingest.host.portable import PsutilSource
 from firstlight.ingest.host.receiver import BUDGET_RATIO
 
-PEER = "node_exporter"
+INTERVAL_S = 1.0
+ROUNDS = 21
+UNLIMITED = 1e9
+NODE_EXPORTERS = ("prometheus-node-exporter", "node_exporter")
+
+NOTES = """\
+cpu ms: processor time of one reading, one reading per second and contender, so ten times the percentage of a core.
+series: how many values it brought.  The psutil loop asks for about what the receiver brings, as its documentation
+shows; node_exporter is scraped over HTTP with its default collectors and brings more, its time is its process's own.
+"""
 
 
-class Subject:
-    """One way of watching; ``collect`` returns how many series it brought."""
+def benchmark() -> Benchmark:
+    """Return the page."""
+    ours, budget = "firstlight", f"budget: {BUDGET_RATIO:.0%} of a core"
+    contenders = [
+        Contender(ours, lambda: _receiver(HostReceiver())),
+        Contender(
+            "firstlight by psutil", lambda: _receiver(HostReceiver(source=PsutilSource(), budget_ratio=UNLIMITED))
+        ),
+        Contender("psutil loop", lambda: Running(_paced(_timed(_psutil_loop)))),
+        Contender("node_exporter", _node_exporter),
+        Contender(budget, lambda: Running(lambda: {"cpu ms": 1e3 * BUDGET_RATIO * INTERVAL_S})),
+    ]
+    bars = [
+        Bar("cpu ms", ours, budget, 1),
+        Bar("cpu ms", ours, "psutil loop", 2),
+        Bar("cpu ms", ours, "node_exporter", 2),
+    ]
+    group = Group(f"one reading of {len(psutil.pids())} processes", contenders, bars)
+    return Benchmark("host_receiver", NOTES, [group], ("psutil",), ROUNDS)
 
-    def __init__(self, name: str, collect: Callable[[], int]) -> None:
-        self.name = name
-        self.cpu_s = 0.0
-        self.series = 0
-        self._collect = collect
 
-    def run(self) -> None:
+def _by_psutil() -> HostReceiver:
+    return HostReceiver(source=PsutilSource(), budget_ratio=UNLIMITED)
+
+
+def _receiver(receiver: HostReceiver) -> Running:
+    return Running(_paced(_timed(lambda: len(receiver.collect(time.time_ns())))))
+
+
+def _timed(collect: Callable[[], int]) -> Callable[[], Figures]:
+    def turn() -> Figures:
         began_s = time.thread_time()
-        self.series = max(self.series, self._collect())
-        self.cpu_s += time.thread_time() - began_s
+        series = collect()
+        return {"cpu ms": 1e3 * (time.thread_time() - began_s), "series": series}
+
+    return turn
 
 
-class NodeExporter(Subject):
-    """Its own process: the CPU time is the process's, not ours."""
+def _paced(turn: Callable[[], Figures]) -> Callable[[], Figures]:
+    """Wait until a second has passed since the last turn, so that caches are as cold as they are in life."""
+    due_s = 0.0
 
-    def __init__(self, binary: str) -> None:
-        super().__init__(PEER, self._scrape)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
-        self._url = f"http://{address}/metrics"
-        self._process = subprocess.Popen([binary, f"--web.listen-address={address}"], stderr=subprocess.DEVNULL)
-        self._wait()
-        self._start_s = self._used_s()
+    def paced() -> Figures:
+        nonlocal due_s
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        due_s = time.monotonic() + INTERVAL_S
+        return turn()
 
-    def run(self) -> None:
-        self.series = self._scrape()
-        self.cpu_s = self._used_s() - self._start_s
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-    def _used_s(self) -> float:
-        times = psutil.Process(self._process.pid).cpu_times()
-        return times.user + times.system
-
-    def _scrape(self) -> int:
-        with urllib.request.urlopen(self._url, timeout=10) as answer:
-            return sum(not line.startswith(b"#") for line in answer)
-
-    def _wait(self) -> None:
-        for _ in range(100):
-            try:
-                self._scrape()
-                return
-            except OSError:
-                time.sleep(0.1)
-        sys.exit(f"{PEER} does not answer at {self._url}")
+    return paced
 
 
-def receiver_subject(name: str, receiver: HostReceiver) -> Subject:
-    return Subject(name, lambda: len(receiver.collect(time.time_ns())))
-
-
-def psutil_loop() -> int:
-    """Ask for about the same figures as the receiver brings, the way psutil's documentation shows."""
+def _psutil_loop() -> int:
     found = len(psutil.cpu_percent(percpu=True)) + len(psutil.cpu_times_percent()) + len(psutil.getloadavg())
     found += len(psutil.virtual_memory()) + len(psutil.swap_memory())
     found += sum(map(len, psutil.disk_io_counters(perdisk=True).values()))
@@ -97,62 +89,50 @@ def psutil_loop() -> int:
     return found + len(busiest) + len(largest)
 
 
-def measure(subjects: list[Subject], seconds: int) -> None:
-    """Let every subject collect once in each second, each time another one first."""
-    for second in range(seconds):
-        began_s = time.monotonic()
-        first = second % len(subjects)
-        for subject in subjects[first:] + subjects[:first]:
-            subject.run()
-        time.sleep(max(0.0, 1.0 - (time.monotonic() - began_s)))
+def _node_exporter() -> Running:
+    binary = next(filter(None, map(shutil.which, NODE_EXPORTERS)), None)
+    if binary is None:
+        raise Missing("no node_exporter on the path; on Debian: apt install prometheus-node-exporter")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    process = subprocess.Popen([binary, f"--web.listen-address={address}"], stderr=subprocess.DEVNULL)
+    url = f"http://{address}/metrics"
+
+    def turn() -> Figures:
+        began_s = _cpu_s(process.pid)
+        series = _scrape(url)
+        return {"cpu ms": 1e3 * (_cpu_s(process.pid) - began_s), "series": series}
+
+    def close() -> None:
+        process.terminate()
+        process.wait()
+
+    _wait(url, close)
+    return Running(_paced(turn), close)
 
 
-def table(subjects: list[Subject], seconds: int) -> list[dict[str, float | str]]:
-    ours_s = subjects[0].cpu_s
-    return [
-        {
-            "subject": subject.name,
-            "cpu_ms_per_s": 1e3 * subject.cpu_s / seconds,
-            "core_ratio": subject.cpu_s / seconds,
-            "ratio_to_ours": subject.cpu_s / ours_s,
-            "series": subject.series,
-        }
-        for subject in subjects
-    ]
+def _cpu_s(pid: int) -> float:
+    """Return the CPU time of all threads; ``schedstat`` counts nanoseconds where ``stat`` counts hundredths."""
+    spent_ns = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+            spent_ns += int(file.read().split()[0])
+    return spent_ns / 1e9
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--node-exporter", default=shutil.which("prometheus-node-exporter") or shutil.which(PEER))
-    options = parser.parse_args()
-    subjects = [
-        receiver_subject("firstlight", HostReceiver()),
-        receiver_subject("firstlight through psutil", HostReceiver(source=PsutilSource(), budget_ratio=1.0)),
-        Subject("psutil loop", psutil_loop),
-    ]
-    exporter = NodeExporter(options.node_exporter) if options.node_exporter else None
-    try:
-        measure(subjects + ([exporter] if exporter else []), options.seconds)
-    finally:
-        if exporter:
-            exporter.close()
-            subjects.append(exporter)
-    rows = table(subjects, options.seconds)
-    print(f"{os.cpu_count()} cores, {len(psutil.pids())} processes, {options.seconds} s at one reading per second")
-    print(f"{'':28}{'ms CPU / s':>12}{'% of a core':>13}{'x ours':>8}{'series':>8}")
-    for row in rows:
-        print(
-            f"{row['subject']:28}{row['cpu_ms_per_s']:12.3f}{100 * row['core_ratio']:13.3f}"
-            f"{row['ratio_to_ours']:8.1f}{row['series']:8}"
-        )
-    within = rows[0]["core_ratio"] <= BUDGET_RATIO
-    print(f"budget of {100 * BUDGET_RATIO:g} % of a core: {'kept' if within else 'BROKEN'}")
-    if options.json:
-        options.json.write_text(json.dumps({"benchmark": "host_receiver", "rows": rows}, indent=1))
-    sys.exit(0 if within else 1)
+def _scrape(url: str) -> int:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return sum(not line.startswith(b"#") for line in answer)
 
 
-if __name__ == "__main__":
-    main()
+def _wait(url: str, close: Callable[[], None]) -> None:
+    for _ in range(100):
+        try:
+            _scrape(url)
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    close()
+    raise Missing(f"node_exporter does not answer at {url}")
