@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -17,8 +18,31 @@ from firstlight.store.layout import Layout
 from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, LakeReader
 from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter
 
+
+@dataclass(frozen=True, slots=True)
+class LakeLimits:
+    """What a lake may use.
+
+    Attributes:
+        memory_limit_bytes: of the query engine.
+        threads: of the query engine.
+        time_limit_s: a query that takes longer is stopped.
+        rotate_bytes: size at which a new log file begins.
+        rotate_s: age at which a new log file begins; its rows are sealed soon after.
+    """
+
+    memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
+    threads: int = DEFAULT_THREADS
+    time_limit_s: float = DEFAULT_TIME_LIMIT_S
+    rotate_bytes: int = DEFAULT_ROTATE_BYTES
+    rotate_s: float = DEFAULT_ROTATE_S
+
+
 MAX_UNSEALED_BYTES = 256 * 2**20
 """Beyond this much unsealed log, appending is refused until the keeper has caught up."""
+
+
+_DEFAULT_LIMITS = LakeLimits()
 
 
 class Lake:
@@ -44,11 +68,7 @@ class Lake:
         durability: Durability = "always",
         read_only: bool = False,
         maintain: bool = True,
-        memory_limit_bytes: int = DEFAULT_MEMORY_BYTES,
-        threads: int = DEFAULT_THREADS,
-        time_limit_s: float = DEFAULT_TIME_LIMIT_S,
-        rotate_bytes: int = DEFAULT_ROTATE_BYTES,
-        rotate_s: float = DEFAULT_ROTATE_S,
+        limits: LakeLimits = _DEFAULT_LIMITS,
     ) -> "Lake":
         """Open the lake in ``path``; make it when it is missing, unless ``read_only``.
 
@@ -58,11 +78,7 @@ class Lake:
                 when the operating system has it.
             read_only: write nothing.
             maintain: seal finished logs in the background (at most one process of all does).
-            memory_limit_bytes: of one query engine.
-            threads: of the query engine.
-            time_limit_s: a query that takes longer is stopped.
-            rotate_bytes: size at which a new log file begins.
-            rotate_s: age at which a new log file begins; its rows are sealed soon after.
+            limits: memory, time and log sizes.
 
         Raises:
             StorageError: it cannot be opened; the message says what to do.
@@ -72,9 +88,9 @@ class Lake:
         if not read_only:
             layout.create()
             catalog.create(layout)
-        reader = LakeReader(layout, memory_limit_bytes, threads)
-        writer = None if read_only else WalWriter(layout, durability, rotate_bytes, rotate_s)
-        lake = cls(layout, reader, SqlEngine(reader, time_limit_s), writer)
+        reader = LakeReader(layout, limits.memory_limit_bytes, limits.threads)
+        writer = None if read_only else WalWriter(layout, durability, limits.rotate_bytes, limits.rotate_s)
+        lake = cls(layout, reader, SqlEngine(reader, limits.time_limit_s), writer)
         if writer is not None:
             lake._begin(writer, maintain=maintain)
         return lake

@@ -43,5 +43,6 @@ async def sign_in(data: URLEncodedBody[SignIn], platform: GivenPlatform) -> Resp
     if not Access(settings).is_token(data.token):
         wrong = _FORM.format("That is not the token of this hub.")
         return Response(wrong, status_code=HTTP_401_UNAUTHORIZED, media_type=MediaType.HTML)
-    cookie = Cookie(COOKIE, cookie_value(settings.hub.token), max_age=_COOKIE_AGE_S, httponly=True, samesite="strict")
+    value = cookie_value(settings.hub.token)
+    cookie = Cookie(key=COOKIE, value=value, max_age=_COOKIE_AGE_S, httponly=True, samesite="strict")
     return Response("", status_code=HTTP_303_SEE_OTHER, headers={"location": "/"}, cookies=[cookie])

@@ -134,8 +134,13 @@ def _plain_scan(table: str, columns: pa.Schema) -> str:
 
     A filter follows a column only as long as it is a bare column.
     """
-    shown = [f'coalesce("{c.name}", {_ZEROS[c.type]}) AS "{c.name}"' if c.type in _ZEROS else f'"{c.name}"' for c in columns]
-    return f"SELECT {', '.join(shown)} FROM arrow_{table}"
+    shown = ", ".join(_opaque(column) for column in columns)
+    return f"SELECT {shown} FROM arrow_{table}"
+
+
+def _opaque(column: pa.Field) -> str:
+    zero = _ZEROS.get(column.type)
+    return f'"{column.name}"' if zero is None else f'coalesce("{column.name}", {zero}) AS "{column.name}"'
 
 
 _ZEROS = {

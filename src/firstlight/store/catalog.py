@@ -111,7 +111,8 @@ def _micros(text: str) -> int:
 def sealed_logs(connection: duckdb.DuckDBPyConnection, snapshot: int) -> set[FileKey]:
     """Return the log files whose rows are in segments as of ``snapshot``."""
     query = f"SELECT writer, sequence FROM {LAKE}.sealed_logs AT (VERSION => {snapshot})"
-    return {(str(writer), int(sequence)) for writer, sequence in patiently(lambda: connection.execute(query).fetchall())}
+    rows = patiently(lambda: connection.execute(query).fetchall())
+    return {(str(writer), int(sequence)) for writer, sequence in rows}
 
 
 def register(

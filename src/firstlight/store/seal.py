@@ -4,6 +4,7 @@ Exactly one process does it at a time (``keeper.lock``).  It usually runs in a p
 neither time nor memory from the one that ingests: ``python -m firstlight.store.seal DIR``.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 from firstlight.errors import StorageError
 from firstlight.store import catalog, columns, schema, segment
 from firstlight.store.layout import FileLock, Layout, explain
-from firstlight.store.tail import FileKey, FileTail
+from firstlight.store.tail import TAIL_TABLES, FileKey, FileTail
 
 MAX_GROUP_BYTES = 128 * 2**20
 """Log bytes that are sealed together; bounds memory."""
@@ -105,7 +106,7 @@ def _seal_group(
 ) -> None:
     files = {key: _read(layout, key, report) for key in group}
     series = {i: s for file in files.values() for i, s in file.series.items()}
-    tables = {name: pa.concat_tables([f.table(name) for f in files.values()]) for name in schema.TABLES if name != "series"}
+    tables = {name: pa.concat_tables([f.table(name) for f in files.values()]) for name in TAIL_TABLES}
     tables["series"] = _new_series(connection, columns.series_table(series.items()))
     segments = {name: _write(layout, name, table, group[0], report) for name, table in tables.items() if table.num_rows}
     catalog.register(connection, layout, segments, group)
@@ -182,13 +183,12 @@ def _forget_dead_writers(layout: Layout) -> None:
 
 def main() -> int:
     """Seal the lake named on the command line once; print what was done as JSON."""
-    import json
-
     started = time.monotonic()
     os.nice(5)
     report = seal(Layout(sys.argv[1]))
     done = {} if report is None else vars(report)
-    print(json.dumps({**done, "busy": report is None, "seconds": round(time.monotonic() - started, 3)}))
+    seconds = round(time.monotonic() - started, 3)
+    sys.stdout.write(json.dumps({**done, "busy": report is None, "seconds": seconds}) + "\n")
     return 0
 
 

@@ -32,7 +32,7 @@ class FileTail:
         self.series: dict[int, Series] = {}
         self.batch_ids: list[bytes] = []
         self._rows: list[bytes] = []
-        self._tables: dict[str, _Growing] = {name: _Growing() for name in ("samples", *_ROW_TABLES)}
+        self._tables: dict[str, _Growing] = {name: _Growing() for name in TAIL_TABLES}
 
     def follow(self, layout: Layout, key: FileKey) -> None:
         """Read what was appended since the last call.
@@ -68,6 +68,9 @@ _ROW_TABLES: dict[str, Callable[[Iterable[RowGroup]], pa.Table]] = {
     "spans": columns.spans_table,
     "exponential": columns.exponential_table,
 }
+
+
+TAIL_TABLES = ("samples", *_ROW_TABLES)
 
 
 class _Growing:

@@ -91,7 +91,7 @@ class WalWriter:
                 self._open_writer()
             if self._fd < 0:
                 raise StorageError("the log is closed; open the lake again")
-            if self._size >= self._rotate_bytes:
+            if self._size >= max(self._rotate_bytes, len(MAGIC) + 1):
                 self._rotate()
             parts, fresh = pack(batches, self._defined)
             self._write(name, parts)
@@ -220,7 +220,7 @@ _writers: "weakref.WeakSet[WalWriter]" = weakref.WeakSet()
 
 def _after_fork_in_child() -> None:
     for writer in list(_writers):
-        writer._after_fork_in_child()  # noqa: SLF001 - the hook of this very class
+        writer._after_fork_in_child()
 
 
 if hasattr(os, "register_at_fork"):

@@ -49,7 +49,8 @@ export const whole = (value) => finite(value, (v) => String(Math.round(v)).repla
 export const percent = (ratio) =>
   finite(ratio, (v) => (v * 100).toFixed(Math.abs(v) < 0.0995 && v !== 0 ? 1 : 0) + SPACE + "%");
 
-export const score = (value) => (absent(value) ? NOTHING : value.toFixed(2));
+/** Rounded down, so that a figure never stands in a better band than the score itself. */
+export const score = (value) => (absent(value) ? NOTHING : (Math.floor(value * 100 + 1e-9) / 100).toFixed(2));
 
 export const plain = (value) => finite(value, digits);
 

@@ -15,7 +15,8 @@ const DRAWN = [
   "host_disk_read_bytes_total",
   "host_disk_written_bytes_total",
   "host_disk_used_bytes",
-  "host_disk_total_bytes",
+  "host_disk_free_bytes",
+  "host_disk_used_ratio",
 ];
 const PROCESSES = ["host_process_cpu_ratio", "host_process_memory_bytes"];
 

@@ -6,6 +6,7 @@ import { crosshair, spanKey, theme, tick } from "./state.js";
 
 const SYNC = "firstlight";
 const HEIGHT = 168;
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 const BYTE_STEPS = Array.from({ length: 56 }, (_, power) => 2 ** power);
 
 const styled = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -97,7 +98,7 @@ function build(element, { write, top, steps }, data) {
     cursor: { sync: { key: SYNC, setSeries: false }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
     scales: { x: { time: true, range: (u, low, high) => [low, high] }, y: { range: (u, low, high) => reach(low, high, top) } },
     axes: [
-      { ...axis, space: 64, size: 24, gap: 4, grid: { show: false }, values: (u, marks, i, s, step) => marks.map((mark) => clock(mark, step < 60)) },
+      { ...axis, incrs: TIME_STEPS, space: 60, size: 24, gap: 4, grid: { show: false }, values: (u, marks, i, s, step) => marks.map((mark) => clock(mark, step < 60)) },
       { ...axis, size: 62, gap: 6, space: 34, values: (u, marks) => marks.map((mark) => write(mark)), ...(steps === "bytes" && { incrs: BYTE_STEPS }) },
     ],
     series: [{}, ...data.lines.map(lineOptions)],

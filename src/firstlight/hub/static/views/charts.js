@@ -156,12 +156,11 @@ export function Charts() {
 
 function Disks() {
   tick.value;
-  const totals = new Map(host.of("host_disk_total_bytes").map((each) => [each.labels.mount, each.line]));
-  const rows = host.of("host_disk_used_bytes").map(({ labels, line }) => {
-    const used = line.last.value;
-    const total = totals.get(labels.mount)?.last.value ?? null;
-    return { mount: labels.mount, used, total, share: total ? used / total : null, grown: growth(line) };
-  });
+  const latest = (name) => new Map(host.of(name).map((each) => [each.labels.mount, each.line.last.value]));
+  const [free, share] = [latest("host_disk_free_bytes"), latest("host_disk_used_ratio")];
+  const rows = host.of("host_disk_used_bytes").map(({ labels: { mount }, line }) => ({
+    mount, used: line.last.value, free: free.get(mount), share: share.get(mount), grown: growth(line),
+  }));
   rows.sort((a, b) => (b.share ?? 0) - (a.share ?? 0));
   return html`<article class="panel" aria-labelledby="t-disks">
     <header><h3 id="t-disks">Disk space</h3><span class="note">with the change in this window</span>
@@ -172,7 +171,7 @@ function Disks() {
         (row) => html`<li key=${row.mount}>
           <span class="name" title=${row.mount}>${row.mount}</span><b>${percent(row.share)}</b>
           <span class="track" aria-hidden="true"><span class=${row.share > 0.9 ? "fill warn" : "fill"} style=${{ width: `${(row.share ?? 0) * 100}%` }}></span></span>
-          <span class="note">${bytes(row.used)} of ${bytes(row.total)}</span><span class="note">${row.grown}</span>
+          <span class="note">${bytes(row.used)} used, ${bytes(row.free)} free</span><span class="note">${row.grown}</span>
         </li>`,
       )}
     </ul>

@@ -40,12 +40,16 @@ function lowest(report) {
   return inner ? [`${text(inner.name)} (${text(top.name)})`, inner] : top && [text(top.name), top];
 }
 
+const AT_ITS_BEST = 0.995;
+
 /** The sentence under the answer: what pulls the score down, or what is missing. */
 function because(report) {
   const found = lowest(report);
   if (!found) return "No part has a score: no samples have come in, or what they judge is not measured here.";
   const [name, part] = found;
-  const about = [name, text(part.evidence)].filter(Boolean).join(": ");
+  if (part.score >= AT_ITS_BEST) return "Nothing pulls it down: every part that is known is at its best.";
+  const said = text(part.evidence);
+  const about = [name, WITH_SOURCE.exec(said)?.[1] ?? said].filter(Boolean).join(": ");
   return stateOf(part.score) === "optimal" ? `Nothing pulls it down. Lowest is ${about}.` : `What pulls it down most is ${about}.`;
 }
 
@@ -73,18 +77,44 @@ function Bar({ score }) {
   </span>`;
 }
 
-function Part({ part, inner }) {
-  const open = useSignal(false);
-  const name = text(part.name);
-  const facts = html`<${Bar} score=${part.score} />
+const WITH_SOURCE = /^(.*\S)\s+(\([^()]*\))$/s;
+
+/** The sentence, and apart from it where its figure comes from. */
+function Evidence({ said }) {
+  const [, sentence, origin] = WITH_SOURCE.exec(said) ?? [null, said, ""];
+  return html`<span class="evidence">${sentence || "no evidence was given"} ${origin && html`<small class="note">${origin}</small>`}</span>`;
+}
+
+function Facts({ part }) {
+  return html`<${Bar} score=${part.score} />
     <span class="score">${part.score == null ? "unknown" : writeScore(part.score)}</span>
     <span class="weight">weight ${Number(part.weight).toLocaleString("en", { maximumFractionDigits: 2 })}</span>
-    <span class="evidence">${text(part.evidence) || "no evidence was given"}</span>`;
-  if (!inner?.length) return html`<li class="part" data-part=${name}><span class="name">${name}</span>${facts}</li>`;
-  return html`<li class="part" data-part=${name}>
-    <button class="name" aria-expanded=${open.value} onClick=${() => (open.value = !open.value)}>
-      <i class="turn" aria-hidden="true">›</i>${name}</button>${facts}
-    ${open.value && html`<ul class="parts inner">${inner.map((each) => html`<${Part} key=${text(each.name)} part=${each} />`)}</ul>`}
+    <${Evidence} said=${text(part.evidence)} />`;
+}
+
+/** The inner parts at a glance, while they are folded. */
+function Glance({ inner }) {
+  return html`<ul class="glance" aria-hidden="true">${inner.map(
+    (each) => html`<li key=${text(each.name)} class=${`state ${stateOf(each.score)}`}><i>${SHAPES[stateOf(each.score)]}</i> <span>${text(each.name)}</span></li>`,
+  )}</ul>`;
+}
+
+function Part({ part, inner = [] }) {
+  const open = useSignal(false);
+  const name = text(part.name);
+  const more = inner.length
+    ? html`<ul class="parts inner">${inner.map((each) => html`<${Part} key=${text(each.name)} part=${each} />`)}</ul>`
+    : html`<pre class="source" tabindex="0" aria-label=${`query behind ${name}`}>${text(part.source)}</pre>`;
+  const foldable = inner.length > 0 || text(part.source) !== "";
+  return html`<li class="part" data-part=${name} data-score=${part.score ?? "unknown"}>
+    ${
+      foldable
+        ? html`<button class="name" aria-expanded=${open.value} onClick=${() => (open.value = !open.value)}>
+            <i class="turn" aria-hidden="true">›</i>${name}</button>`
+        : html`<span class="name">${name}</span>`
+    }
+    <${Facts} part=${part} />
+    ${open.value ? more : inner.length > 0 && html`<${Glance} inner=${inner} />`}
   </li>`;
 }
 

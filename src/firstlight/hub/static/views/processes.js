@@ -10,7 +10,7 @@ function table() {
   const rows = new Map();
   const row = ({ labels }) => {
     const key = `${labels.pid} ${labels.name}`;
-    if (!rows.has(key)) rows.set(key, { key, name: text(labels.name), pid: text(labels.pid), cpu: null, memory: null });
+    if (!rows.has(key)) rows.set(key, { key, name: labels.pid ? text(labels.name) : "short-lived others", pid: text(labels.pid), cpu: null, memory: null });
     return rows.get(key);
   };
   for (const point of host.processes("host_process_cpu_ratio")) row(point).cpu = point.value;

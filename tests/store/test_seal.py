@@ -1,0 +1,185 @@
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from firstlight.app.lake import Lake, LakeLimits
+from firstlight.errors import StorageError
+from firstlight.model import Batch, Event, ExponentialPoint, Kind, Resource, Series, Span, SpanEvent, SpanLink
+from firstlight.store import catalog, schema
+from firstlight.store.layout import FileLock, Layout
+from firstlight.store.seal import seal
+from firstlight.store.wal import WalWriter
+
+DAY_NS = 86_400_000_000_000
+START_NS = 1_760_000_000_123_456_789
+CPU = Series("cpu", (("core", "0"),), service="shop", unit="1")
+HIST = Series("took", (), service="shop", kind=Kind.HISTOGRAM)
+
+
+def full_batch(count: int = 10) -> Batch:
+    batch = Batch(Resource("shop", "s1", "h1", 42, {"region": "eu"}))
+    for i in range(count):
+        t = START_NS + i * DAY_NS // 4
+        batch.add_sample(CPU, t, i / 4)
+        batch.events.append(Event(t, "tick", 17, "a", "b", "text é", {"i": i, "x": None}, "ab" * 16, "cd" * 8))
+        batch.spans.append(
+            Span(t, t + 5, "op", "ab" * 16, "cd" * 8, events=[SpanEvent(t + 1, "e")], links=[SpanLink("1", "2")])
+        )
+    batch.series[HIST.id()] = HIST
+    batch.exponential.append(ExponentialPoint(HIST.id(), START_NS, 3, 4.5, 2, positive=[1, 2], min=0.5))
+    return batch
+
+
+QUESTIONS = [
+    "SELECT time, time_ns, name, value, field, labels, service, kind, unit FROM metrics ORDER BY time_ns",
+    "SELECT * FROM events ORDER BY time_ns",
+    "SELECT * FROM spans ORDER BY time_ns",
+    "SELECT * FROM series ORDER BY name",
+    "SELECT * FROM exponential_histograms",
+]
+
+
+def test_answers_are_the_same_before_and_after_sealing(tmp_path: Path) -> None:
+    with Lake.open(tmp_path, maintain=False, limits=LakeLimits(rotate_bytes=1)) as lake:
+        lake.append([full_batch()])
+        hot = [lake.sql(q) for q in QUESTIONS]
+        assert [len(h.rows) for h in hot] == [10, 10, 10, 2, 1]
+        marker = Batch(Resource("other"))
+        marker.events.append(Event(1, "next file"))
+        lake.append([marker])
+        report = seal(Layout(tmp_path))
+        assert report is not None
+        assert report.logs == 1
+        sealed = [lake.sql(q.replace("FROM events", "FROM events WHERE service = 'shop'")) for q in QUESTIONS]
+    assert [s.rows for s in sealed] == [h.rows for h in hot]
+    assert [s.types for s in sealed] == [h.types for h in hot]
+
+
+def test_logs_of_dead_writers_are_adopted_once(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.create()
+    catalog.create(layout)
+    for _ in range(3):
+        wal = WalWriter(layout)
+        wal.append([full_batch(1)])
+        wal.close()
+    first, second = seal(layout), seal(layout)
+    assert first is not None
+    assert second is not None
+    assert (first.logs, second.logs) == (3, 0)
+    with Lake.open(tmp_path, read_only=True) as lake:
+        assert lake.sql("SELECT count(*) FROM events").rows == [(3,)]
+        assert lake.sql("SELECT count(*) FROM series").rows == [(2,)]
+
+
+def test_a_living_writers_open_log_is_left_alone(tmp_path: Path) -> None:
+    with Lake.open(tmp_path, maintain=False) as lake:
+        lake.append([full_batch(1)])
+        report = seal(Layout(tmp_path))
+        assert report is not None
+        assert report.logs == 0
+        lake.append([full_batch(1)])
+        assert lake.sql("SELECT count(*) FROM events").rows == [(2,)]
+
+
+def test_a_crash_after_the_segments_are_written_neither_loses_nor_doubles(tmp_path: Path, monkeypatch) -> None:
+    layout = Layout(tmp_path)
+    layout.create()
+    catalog.create(layout)
+    wal = WalWriter(layout)
+    wal.append([full_batch(5)])
+    wal.close()
+
+    def crash(*_: object) -> None:
+        raise StorageError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "register", crash)
+        with pytest.raises(StorageError, match="power cut"):
+            seal(layout)
+    with Lake.open(tmp_path, read_only=True) as lake:
+        assert lake.sql("SELECT count(*) FROM events").rows == [(5,)]
+    seal(layout)
+    with Lake.open(tmp_path, read_only=True) as lake:
+        assert lake.sql("SELECT count(*) FROM events").rows == [(5,)]
+
+
+def test_a_crash_after_the_commit_neither_loses_nor_doubles(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.create()
+    catalog.create(layout)
+    wal = WalWriter(layout)
+    wal.append([full_batch(5)])
+    wal.close()
+    log = layout.wal_path(wal.name, 1).read_bytes()
+    seal(layout)
+    layout.wal_path(wal.name, 1).write_bytes(log)
+    with Lake.open(tmp_path, read_only=True) as lake:
+        assert lake.sql("SELECT count(*) FROM events").rows == [(5,)]
+    seal(layout)
+    assert not layout.wal_path(wal.name, 1).exists()
+    with Lake.open(tmp_path, read_only=True) as lake:
+        assert lake.sql("SELECT count(*) FROM events").rows == [(5,)]
+
+
+def test_only_one_keeper_seals(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.create()
+    lock = FileLock(layout.keeper_lock)
+    assert lock.acquire()
+    assert seal(layout) is None
+    lock.release()
+
+
+def test_a_damaged_log_is_sealed_up_to_the_damage_and_kept_aside(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.create()
+    catalog.create(layout)
+    wal = WalWriter(layout)
+    for _ in range(3):
+        wal.append([full_batch(1)])
+    wal.close()
+    path = layout.wal_path(wal.name, 1)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    report = seal(layout)
+    assert report is not None
+    assert report.torn_bytes > 0
+    assert [Path(q).read_bytes() for q in report.quarantined] == [bytes(data)]
+    with Lake.open(tmp_path, read_only=True) as lake:
+        assert lake.sql("SELECT count(*) FROM events").rows == [(1,)]
+
+
+def test_any_engine_reads_the_segments(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.create()
+    catalog.create(layout)
+    wal = WalWriter(layout)
+    wal.append([full_batch()])
+    wal.close()
+    seal(layout)
+    with duckdb.connect() as plain:
+        for table, columns in schema.TABLES.items():
+            found = plain.execute(f"DESCRIBE FROM '{layout.table_dir(table)}/*.parquet'").fetchall()
+            assert [row[0] for row in found] == columns.names
+        values = plain.execute(
+            "SELECT coalesce(value_int::DOUBLE / value_divisor, value_double) "
+            f"FROM '{layout.table_dir('samples')}/*.parquet' ORDER BY time"
+        ).fetchall()
+    assert values == [(i / 4,) for i in range(10)]
+    assert len(list(layout.table_dir("samples").glob("*.parquet"))) == 3  # one a day
+
+
+def test_a_lake_can_be_moved(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "here")
+    layout.create()
+    catalog.create(layout)
+    wal = WalWriter(layout)
+    wal.append([full_batch()])
+    wal.close()
+    seal(layout)
+    layout.root.rename(tmp_path / "there")
+    with Lake.open(tmp_path / "there", read_only=True) as lake:
+        assert lake.sql("SELECT count(*) FROM metrics").rows == [(10,)]
