@@ -131,8 +131,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         yield Hub(process, first.split()[-1], directory)
     finally:
         process.terminate()
-        process.wait(10)
+        code = process.wait(20)
         process.stdout.close()
+    assert code == 0
 
 
 @dataclass

@@ -31,11 +31,11 @@ def healthy(double, score: float | None, state: str) -> None:
         double.answers[path] = (200, "application/json", json.dumps(answer).encode())
 
 
-def test_status_of_a_hub_has_the_shape_of_the_interface(firstlight_command, hub: Hub):
+def test_status_of_a_hub_has_the_shape_of_the_interface(here, hub: Hub):
     deadline = time.monotonic() + 20
     found: dict = {"host_series": 0, "health": {"score": None}}
     while (found["host_series"] < 20 or found["health"]["score"] is None) and time.monotonic() < deadline:
-        answer = firstlight_command("status", "--json", "--url", hub.url)
+        answer = here("status", "--json", "--url", hub.url)
         assert answer.returncode == 0
         found = json.loads(answer.stdout)
     assert set(found) >= STATUS
@@ -45,8 +45,8 @@ def test_status_of_a_hub_has_the_shape_of_the_interface(firstlight_command, hub:
     assert all(part["evidence"] for part in found["health_parts"])
 
 
-def test_status_for_people(firstlight_command, hub):
-    answer = firstlight_command("status", "--url", hub.url)
+def test_status_for_people(here, hub):
+    answer = here("status", "--url", hub.url)
     assert answer.returncode == 0
     assert f"the hub at {hub.url} (pid {hub.process.pid})" in answer.stdout
     assert str(hub.data) in answer.stdout
@@ -62,8 +62,8 @@ def test_a_path_or_a_slash_at_the_end_of_the_url(here, hub, double):
     assert double.asked[-1][0] == "/behind/proxy/api/status"
 
 
-def test_status_of_a_data_directory_has_the_same_shape(firstlight_command, data):
-    answer = firstlight_command("status", "--json", "--data", str(data))
+def test_status_of_a_data_directory_has_the_same_shape(here, data):
+    answer = here("status", "--json", "--data", str(data))
     assert answer.returncode == 0
     found = json.loads(answer.stdout)
     assert set(found) == STATUS
@@ -76,8 +76,8 @@ def test_status_of_a_data_directory_has_the_same_shape(firstlight_command, data)
     }
 
 
-def test_health_of_a_data_directory_is_worked_out_from_it(firstlight_command, data):
-    answer = firstlight_command("health", "--json", "--data", str(data))
+def test_health_of_a_data_directory_is_worked_out_from_it(here, data):
+    answer = here("health", "--json", "--data", str(data))
     report = json.loads(answer.stdout)
     assert answer.returncode == (1 if report["overall"]["state"] == "critical" else 0)
     cpu = next(part for part in report["subsystems"]["host"]["parts"] if part["name"] == "cpu")
@@ -85,8 +85,8 @@ def test_health_of_a_data_directory_is_worked_out_from_it(firstlight_command, da
     assert cpu["evidence"]
 
 
-def test_health_shows_parts_weights_and_evidence(firstlight_command, hub):
-    answer = firstlight_command("health", "--url", hub.url)
+def test_health_shows_parts_weights_and_evidence(here, hub):
+    answer = here("health", "--url", hub.url)
     assert answer.stdout.startswith("overall: ")
     assert "\nhost: " in answer.stdout
     assert "%" in answer.stdout
@@ -111,8 +111,8 @@ def test_json_passes_on_what_it_does_not_know(here, double):
     assert json.loads(here("status", "--json", "--url", double.url).stdout)["more"] == [1]
 
 
-def test_the_hub_of_a_data_directory_is_asked(firstlight_command, hub):
-    answer = firstlight_command("status", "--json", "--data", str(hub.data))
+def test_the_hub_of_a_data_directory_is_asked(here, hub):
+    answer = here("status", "--json", "--data", str(hub.data))
     assert json.loads(answer.stdout)["url"] == hub.url
 
 

@@ -51,7 +51,6 @@ def test_the_help_tells_the_exit_codes(firstlight_command):
         (["status", "--url", "http://here", "--data", "there"], "give one of them"),
         (["status", "--timeout", "0"], "--timeout"),
         (["status", "--timeout", "nan"], "--timeout"),
-        (["sql"], "no statement"),
         (["sql", "--file", "missing.sql"], "missing.sql"),
         (["config", "show", "--config", "missing.toml"], "missing.toml"),
         (["up", "--port", "70000"], "hub.port"),
@@ -59,8 +58,8 @@ def test_the_help_tells_the_exit_codes(firstlight_command):
         (["completion", "tcsh"], "tcsh"),
     ],
 )
-def test_wrong_usage_is_one_line_and_ends_with_2(firstlight_command, arguments, says):
-    answer = firstlight_command(*arguments)
+def test_wrong_usage_is_one_line_and_ends_with_2(here, arguments, says):
+    answer = here(*arguments)
     assert answer.returncode == 2
     assert answer.stdout == ""
     assert answer.stderr.startswith("firstlight: ")
@@ -68,8 +67,15 @@ def test_wrong_usage_is_one_line_and_ends_with_2(firstlight_command, arguments, 
     assert says in answer.stderr
 
 
-def test_two_forms_of_one_answer_are_wrong_usage(firstlight_command):
-    answer = firstlight_command("sql", "--json", "--csv", "select 1")
+def test_no_statement_is_wrong_usage(firstlight_command):
+    answer = firstlight_command("sql")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("firstlight: there is no statement; try: ")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_two_forms_of_one_answer_are_wrong_usage(here):
+    answer = here("sql", "--json", "--csv", "select 1")
     assert answer.returncode == 2
     assert "one of them" in json.loads(answer.stdout)["error"]["message"]
 
@@ -84,17 +90,17 @@ def test_wrong_usage_in_json(firstlight_command):
 
 
 @pytest.mark.parametrize("noun", ["status", "health", "sql", "events"])
-def test_no_hub_and_no_data_ends_with_3(firstlight_command, noun):
+def test_no_hub_and_no_data_ends_with_3(here, noun):
     query = ["select 1"] if noun == "sql" else []
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but not listening: nobody answers, and nobody else gets it
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        answer = firstlight_command(noun, *query, "--url", url)
+        answer = here(noun, *query, "--url", url)
         assert answer.returncode == 3
         assert url in answer.stderr
         assert "firstlight up" in answer.stderr
         assert answer.stderr.count("\n") == 1
-        failed = firstlight_command(noun, *query, "--url", url, "--json")
+        failed = here(noun, *query, "--url", url, "--json")
         assert failed.returncode == 3
         assert json.loads(failed.stdout)["error"]["code"] == "NOT_REACHABLE"
 

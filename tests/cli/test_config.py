@@ -15,13 +15,13 @@ def test_show_tells_where_each_value_comes_from(firstlight_command, tmp_path):
     assert "very-secret" not in answer.stdout
 
 
-def test_show_for_people(firstlight_command):
-    answer = firstlight_command("config", "show")
+def test_show_for_people(here):
+    answer = here("config", "show")
     assert any(line.split() == ["hub.port", "4318", "(default)"] for line in answer.stdout.splitlines())
 
 
-def test_show_asks_the_hub_that_is_named(firstlight_command, hub):
-    answer = firstlight_command("config", "show", "--url", hub.url, "--json")
+def test_show_asks_the_hub_that_is_named(here, hub):
+    answer = here("config", "show", "--url", hub.url, "--json")
     found = {setting["path"]: setting["value"] for setting in json.loads(answer.stdout)["settings"]}
     assert found["data_dir"] == str(hub.data)
 

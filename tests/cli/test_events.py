@@ -64,8 +64,8 @@ def following(home, *arguments: str):
             reader.join()
 
 
-def test_the_newest_come_last(firstlight_command, place):
-    answer = firstlight_command("events", "--service", "demo", "--limit", "3", "--json", *place)
+def test_the_newest_come_last(here, place):
+    answer = here("events", "--service", "demo", "--limit", "3", "--json", *place)
     found = [json.loads(line) for line in answer.stdout.splitlines()]
     assert [event["name"] for event in found] == ["event_97", "event_98", "event_99"]
     assert found[0]["attributes"] == {"number": 97}
@@ -73,16 +73,16 @@ def test_the_newest_come_last(firstlight_command, place):
     assert {"time", "time_ns", "level", "subsystem", "component", "body", "trace_id", "span_id"} <= set(found[0])
 
 
-def test_level_and_louder_and_subsystem(firstlight_command, place):
+def test_level_and_louder_and_subsystem(here, place):
     options = ("--service", "demo", "--level", "warning", "--subsystem", "shop", "-n", "1000", "--json")
-    answer = firstlight_command("events", *options, *place)
+    answer = here("events", *options, *place)
     found = [json.loads(line) for line in answer.stdout.splitlines()]
     # every second event is of the shop, and of six levels the loud odd ones are WARN at 3 and CRITICAL at 5
     assert [event["name"] for event in found] == [f"event_{n}" for n in range(100) if n % 6 in (3, 5)]
 
 
-def test_one_line_an_event_for_people(firstlight_command, place):
-    answer = firstlight_command("events", "--service", "demo", "-n", "1", *place)
+def test_one_line_an_event_for_people(here, place):
+    answer = here("events", "--service", "demo", "-n", "1", *place)
     assert answer.stdout.count("\n") == 1
     words = answer.stdout.split()
     assert words[0].endswith("Z")

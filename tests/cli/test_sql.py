@@ -24,23 +24,23 @@ def test_a_single_value_in_a_pipe_stands_alone(firstlight_command, place):
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "10\n", "")
 
 
-def test_a_pipe_gets_tab_separated_lines(firstlight_command, place):
+def test_a_pipe_gets_tab_separated_lines(here, place):
     query = (
         "select 'a\tb' as text, null as nothing, 9007199254740993 as big, 1.5 as half, true as yes "
         "union all select '', 1, 2, 3.5, false order by 1"
     )
-    answer = firstlight_command("sql", query, *place)
+    answer = here("sql", query, *place)
     assert (
         answer.stdout == "text\tnothing\tbig\thalf\tyes\n\t1\t2\t3.5\tfalse\na\\tb\tNULL\t9007199254740993\t1.5\ttrue\n"
     )
 
 
-def test_json_is_an_array_of_objects(firstlight_command, place):
+def test_json_is_an_array_of_objects(here, place):
     query = (
         "select 1 as a, 2 as a, 'é\\x1b' as t, 'nan'::double as n, '-inf'::double as i, [1, null] as l, "
         "map {'k': 'v'} as m, timestamptz '2026-01-02 03:04:05.5+00' as w, 9007199254740993 as big"
     )
-    answer = firstlight_command("sql", query, "--json", *place)
+    answer = here("sql", query, "--json", *place)
     assert json.loads(answer.stdout) == [
         {
             "a": 1,
@@ -56,15 +56,15 @@ def test_json_is_an_array_of_objects(firstlight_command, place):
     ]
 
 
-def test_json_has_a_row_a_line(firstlight_command, hub):
-    answer = firstlight_command("sql", "select i from range(3) t(i)", "--json", "--url", hub.url)
+def test_json_has_a_row_a_line(here, hub):
+    answer = here("sql", "select i from range(3) t(i)", "--json", "--url", hub.url)
     assert answer.stdout == '[{"i": 0},\n {"i": 1},\n {"i": 2}]\n'
-    assert firstlight_command("sql", "select 1 where false", "--json", "--url", hub.url).stdout == "[]\n"
+    assert here("sql", "select 1 where false", "--json", "--url", hub.url).stdout == "[]\n"
 
 
-def test_csv_is_read_back_by_others(firstlight_command, hub):
+def test_csv_is_read_back_by_others(here, hub):
     query = "select 'a,\"b\"\nc' as x, null as y, '' as z"
-    answer = firstlight_command("sql", query, "--csv", "--url", hub.url)
+    answer = here("sql", query, "--csv", "--url", hub.url)
     assert list(csv.reader(io.StringIO(answer.stdout))) == [["x", "y", "z"], ['a,"b"\nc', "", ""]]
     assert answer.stdout.endswith(',,""\n')
 
@@ -81,23 +81,23 @@ def test_the_statement_comes_from_a_pipe_a_dash_or_a_file(firstlight_command, hu
     assert [answer.stdout for answer in answers] == ["grüße\n"] * 3
 
 
-def test_limit_cuts_and_says_so(firstlight_command, place):
-    answer = firstlight_command("sql", "select i from range(10) t(i)", "--limit", "3", *place)
+def test_limit_cuts_and_says_so(here, place):
+    answer = here("sql", "select i from range(10) t(i)", "--limit", "3", *place)
     assert answer.stdout.split() == ["i", "0", "1", "2"]
     assert "first 3 rows" in answer.stderr
     assert answer.returncode == 0
 
 
-def test_a_bad_query_ends_with_2(firstlight_command, place):
-    answer = firstlight_command("sql", "selec 1", *place)
+def test_a_bad_query_ends_with_2(here, place):
+    answer = here("sql", "selec 1", *place)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.count("\n") == 1
     assert "selec" in answer.stderr
 
 
 @pytest.mark.parametrize("query", ["select * from nowhere", "drop table events", "select 1; select 2"])
-def test_a_bad_query_in_json(firstlight_command, hub, query):
-    answer = firstlight_command("sql", query, "--json", "--url", hub.url)
+def test_a_bad_query_in_json(here, hub, query):
+    answer = here("sql", query, "--json", "--url", hub.url)
     assert answer.returncode == 2
     assert json.loads(answer.stdout)["error"]["code"] == "BAD_QUERY"
 
@@ -151,23 +151,18 @@ def test_a_narrow_terminal_gets_a_value_a_line(tmp_path, data):
     assert lines[-1].strip() == "2 rows"
 
 
-def test_numbers_stand_right_on_a_terminal(tmp_path, data):
+def test_numbers_stand_right_and_colours_can_be_unwanted(tmp_path, data):
     query = "select 5 as number, 'a' as text union all select 12345, 'bcd' order by 1"
     arguments = ("sql", query, "--data", str(data))
-    _, screen = on_terminal(*arguments, columns=80, env=surroundings(tmp_path, TERM="dumb"))
-    assert [line.rstrip() for line in screen.splitlines()[:3]] == ["number  text", "     5  a", " 12345  bcd"]
+    env = surroundings(tmp_path, TERM="xterm-256color")
+    _, coloured = on_terminal(*arguments, columns=80, env=env)
+    assert "\x1b[1m" in coloured
+    _, plain = on_terminal(*arguments, columns=80, env=env | {"NO_COLOR": "1", "TERM": "dumb"})
+    assert [line.rstrip() for line in plain.splitlines()[:3]] == ["number  text", "     5  a", " 12345  bcd"]
 
 
-def test_colours_on_a_terminal_but_not_when_unwanted(tmp_path, data):
-    arguments = ("sql", "select 1 as a", "--data", str(data))
-    _, coloured = on_terminal(*arguments, columns=80, env=surroundings(tmp_path, TERM="xterm-256color"))
-    _, plain = on_terminal(*arguments, columns=80, env=surroundings(tmp_path, TERM="xterm-256color", NO_COLOR="1"))
-    assert "\x1b[" in coloured
-    assert "\x1b[3" not in plain
-
-
-def test_a_count_is_exact_beyond_what_floats_hold(firstlight_command, data):
+def test_a_count_is_exact_beyond_what_floats_hold(here, data):
     query = "select sum(x) from (select 9007199254740993::bigint as x)"
-    answer = firstlight_command("sql", query, "--data", str(data))
+    answer = here("sql", query, "--data", str(data))
     assert int(answer.stdout) == 9007199254740993
     assert math.floor(float(answer.stdout)) != 9007199254740993

@@ -4,13 +4,10 @@ import subprocess
 import sys
 import urllib.request
 
-import pytest
-
 from tests.cli.conftest import surroundings
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_hub_starts_serves_and_ends_with_0(tmp_path, firstlight_command, stop):
+def test_a_hub_starts_serves_and_ends_with_0(tmp_path, here):
     (tmp_path / "f.toml").write_text("[health]\ninterval_s = 1.5\n")
     options = ["--port", "0", "--data", "lake", "--no-host-metrics", "--config", "f.toml"]
     env = surroundings(tmp_path, PYTHONWARNINGS="")
@@ -19,11 +16,11 @@ def test_a_hub_starts_serves_and_ends_with_0(tmp_path, firstlight_command, stop)
         url = process.stdout.readline().split()[-1]
         with urllib.request.urlopen(f"{url}/livez", timeout=10) as answer:
             assert answer.read() == b"ok"
-        shown = json.loads(firstlight_command("config", "show", "--url", url, "--json").stdout)
+        shown = json.loads(here("config", "show", "--url", url, "--json").stdout)
         values = {setting["path"]: setting["value"] for setting in shown["settings"]}
         assert values["host.enabled"] is False
         assert values["health.interval_s"] == 1.5
-        process.send_signal(stop)
+        process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
     assert (tmp_path / "lake").is_dir()
 

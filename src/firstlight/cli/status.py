@@ -103,7 +103,11 @@ def _line(name: str, value: str) -> str:
 
 def _lake_lines(lake: dict[str, Any]) -> list[str]:
     """Return the lake's figures, a few on a line."""
-    words = [f"{key} {_figure(key, value)}" for key, value in lake.items() if isinstance(value, int | float | str)]
+    words = [
+        f"{key} {_figure(key, value)}"
+        for key, value in lake.items()
+        if isinstance(value, int | float | str) and value != ""
+    ]
     return [", ".join(words[at : at + 4]) for at in range(0, len(words), 4)]
 
 
