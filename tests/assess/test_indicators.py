@@ -66,6 +66,32 @@ def test_of_healthy_disks_the_fullest_is_named_and_its_host(reader):
     assert ", on two," in part.evidence
 
 
+def test_only_the_named_service_counts(reader):
+    mine = Indicator("x", "x", "rss", ((0.0, 1.0),), "{value}", service="mine")
+    reader.add(Series("rss", service="mine"), every_second(1.0))
+    reader.add(Series("rss", service="theirs"), every_second(2.0, 3.0))
+    part = judge(mine, reader, NOW)
+    assert part.value == 1.0
+    assert [value for _, _, value in reader.sql(part.source).rows] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("points", "increase"),
+    [
+        ([(NOW - 5 * S, 7.0)], 7.0),  # made in the window, by the first thing that happened
+        ([(NOW - 5 * S, 7.0), (NOW, 9.0)], 9.0),
+        ([(NOW - 70 * S, 7.0), (NOW - 61 * S, 8.0), (NOW - 5 * S, 8.0), (NOW, 9.0)], 1.0),  # it was there before
+        ([(NOW - 70 * S, 7.0), (NOW - 5 * S, 2.0)], 2.0),  # started again
+        ([(NOW - 70 * S, 7.0)], None),  # gone
+        ([(NOW - 200 * S, 7.0), (NOW, 3.0)], 3.0),
+    ],
+)
+def test_counters_made_by_the_first_thing_that_happens(reader, points, increase):
+    made = Indicator("x", "x", "m", ((0.0, 1.0),), "{value}", aggregate="increase", from_zero=True)
+    reader.add(Series("m"), points)
+    assert judge(made, reader, NOW).value == increase
+
+
 @pytest.mark.parametrize(("across", "value"), [("worst", 0.9), ("mean", 0.6), ("sum", 1.8), ("min", 0.3), ("max", 0.9)])
 def test_several_series_become_one_value(reader, across, value):
     indicator = Indicator("x", "x", "m", ((0.0, 1.0), (2.0, 0.0)), "{value}", across=across)

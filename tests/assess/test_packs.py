@@ -73,6 +73,7 @@ def test_a_pack_of_ones_own(tmp_path):
         ('metric = "queue_length"', 'metric = "q"\nwindow_s = 0', "indicators[0].window_s"),
         ('metric = "queue_length"', 'metric = "q"\naggregate = "middle"', "indicators[0].aggregate"),
         ('metric = "queue_length"', 'metric = "q"\nper = "value"', "indicators[0]"),
+        ('metric = "queue_length"', 'metric = "q"\nfrom_zero = true', "indicators[0]"),
         ("[[10, 1.0], [100, 0.0]]", "[]", "indicators[0].score"),
         ("[[10, 1.0], [100, 0.0]]", "[[10, 1.0], [10, 0.0]]", "indicators[0]"),
         ("[[10, 1.0], [100, 0.0]]", "[[10, 1.0], [100, 1.1]]", "indicators[0]"),

@@ -1,11 +1,12 @@
 """From an indicator to a judged figure."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from firstlight.assess.packs import Across, Aggregate, Indicator, score_at, sentence
+from firstlight.assess.packs import GROWTH, Across, Aggregate, Indicator, score_at, sentence
 from firstlight.errors import FirstlightError
 from firstlight.model import HealthPart, Series
 from firstlight.ports import SignalReader
@@ -60,7 +61,7 @@ def aggregate_values(how: Aggregate, times_ns: Sequence[int], values: Sequence[f
     kept = [(time_ns, value) for time_ns, value in zip(times_ns, values, strict=True) if math.isfinite(value)]
     if not kept:
         return None
-    if how in ("rate", "increase"):
+    if how in GROWTH:
         return _growth(how, kept)
     return _PLAIN[how]([value for _, value in kept])
 
@@ -97,8 +98,21 @@ def source_sql(indicator: Indicator, start_ns: int, end_ns: int) -> str:
 
 
 def _window(indicator: Indicator, reader: SignalReader, start_ns: int, end_ns: int) -> _Window:
-    found = reader.window(indicator.metric, start_ns, end_ns, indicator.labels, indicator.field)
-    return [line for line in found if indicator.service in ("", line[0].service)]
+    first_ns = start_ns - int(indicator.window_s * _NS_PER_S) if indicator.from_zero else start_ns
+    found = reader.window(indicator.metric, first_ns, end_ns, indicator.labels, indicator.field)
+    mine = [line for line in found if indicator.service in ("", line[0].service)]
+    if not indicator.from_zero:
+        return mine
+    return [(series, *_grounded(start_ns, times, values)) for series, times, values in mine]
+
+
+def _grounded(start_ns: int, times_ns: list[int], values: list[float]) -> tuple[list[int], list[float]]:
+    """Return the samples from ``start_ns`` on, led by what the counter had reached by then: zero if it was not."""
+    at = bisect_left(times_ns, start_ns)
+    if at == len(times_ns):
+        return [], []
+    reached = values[at - 1] if at > 0 else 0.0
+    return [start_ns - 1, *times_ns[at:]], [reached, *values[at:]]
 
 
 def _line(indicator: Indicator, series: Series, times_ns: Sequence[int], values: Sequence[float]) -> _Line | None:

@@ -16,6 +16,7 @@ from firstlight.errors import ConfigError
 BUILTIN_PACKS = ("firstlight", "host", "signals")
 
 Aggregate = Literal["last", "mean", "min", "max", "rate", "increase"]
+GROWTH: tuple[Aggregate, ...] = ("rate", "increase")
 Across = Literal["worst", "mean", "sum", "min", "max"]
 Weight = Annotated[float, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -57,6 +58,8 @@ class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         field: which of a metric's series.
         aggregate: how the samples of one series become one value; ``rate`` is per second.
         across: how the values of several series become one; ``worst`` takes the one with the lowest score.
+        from_zero: a series first seen in the window counted up from zero (true of counters that a program makes when
+            the first thing happens, not of those of a kernel); only for ``rate`` and ``increase``.
         per: the label in which the series differ.
         window_s: how far back samples count.
         weight: share in the subsystem's score; 0 shows it without judging.
@@ -74,6 +77,7 @@ class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     field: str = "value"
     aggregate: Aggregate = "mean"
     across: Across = "worst"
+    from_zero: bool = False
     per: str = ""
     window_s: Seconds = 60.0
     weight: Weight = 1.0
@@ -82,6 +86,8 @@ class Indicator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         _check_points(self.score)
+        if self.from_zero and self.aggregate not in GROWTH:
+            raise ValueError(f"from_zero goes with {' or '.join(GROWTH)}, not with {self.aggregate}")
         if self.per in _WORDS:
             raise ValueError(f"per must name a label, and {self.per!r} is a word of its own in evidence")
         known = _WORDS | ({self.per} if self.per else set())
