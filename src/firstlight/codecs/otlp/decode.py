@@ -10,14 +10,17 @@ from typing import Any
 import msgspec
 
 from firstlight.codecs.otlp.logs import read_logs
-from firstlight.codecs.otlp.messages import Signal, parse_protobuf
+from firstlight.codecs.otlp.messages import Signal
 from firstlight.codecs.otlp.metrics import read_metrics
 from firstlight.codecs.otlp.outcome import Decoded
 from firstlight.codecs.otlp.points import DeltaSum
 from firstlight.codecs.otlp.series_cache import SeriesCache
 from firstlight.codecs.otlp.shapes import LogsRequest, MetricsRequest, TracesRequest
 from firstlight.codecs.otlp.traces import read_traces
+from firstlight.codecs.otlp.wire_logs import read_wire_logs
 from firstlight.codecs.otlp.wire_metrics import WireMetrics
+from firstlight.codecs.otlp.wire_records import Known
+from firstlight.codecs.otlp.wire_spans import read_wire_spans
 from firstlight.errors import DecodeError
 
 _SHAPES: dict[str, type[msgspec.Struct]] = {"traces": TracesRequest, "metrics": MetricsRequest, "logs": LogsRequest}
@@ -29,6 +32,7 @@ class OtlpDecoder:
     def __init__(self) -> None:
         self._cache = SeriesCache()
         self._wire_metrics = WireMetrics(self._cache)
+        self._known = Known()
 
     def read(
         self, signal: Signal, body: bytes, now_ns: int, *, as_json: bool = False, deltas: DeltaSum | None = None
@@ -45,9 +49,14 @@ class OtlpDecoder:
         Raises:
             DecodeError: ``body`` is no such request.
         """
-        if signal == "metrics" and not as_json:
+        if as_json:
+            return self._read_json(signal, body, now_ns, deltas)
+        if signal == "metrics":
             return self._wire_metrics.read(body, now_ns, deltas)
-        request = (parse_json if as_json else parse_protobuf)(signal, body)
+        return (read_wire_spans if signal == "traces" else read_wire_logs)(body, now_ns, self._known)
+
+    def _read_json(self, signal: Signal, body: bytes, now_ns: int, deltas: DeltaSum | None) -> Decoded:
+        request = parse_json(signal, body)
         if signal == "metrics":
             return read_metrics(request, now_ns, self._cache, deltas)
         return read_traces(request, now_ns) if signal == "traces" else read_logs(request, now_ns)

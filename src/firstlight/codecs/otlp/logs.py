@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import msgspec
-
 from firstlight.codecs.otlp.outcome import Decoded, Refused, time_or
 from firstlight.codecs.otlp.read_senders import read_resource, split_scope
-from firstlight.codecs.otlp.read_values import attributes, plain
-from firstlight.codecs.otlp.shapes import AnyValue, LogRecord, LogsRequest, ResourceLogs, enum_number
+from firstlight.codecs.otlp.read_values import attributes, label_text, plain
+from firstlight.codecs.otlp.shapes import AnyValue, LogRecord, LogsRequest, ResourceLogs, enum_number, given
 from firstlight.errors import UsageError
 from firstlight.model import Batch, Event, Level, parse_level
 
@@ -15,7 +13,9 @@ EVENT_NAME = "event.name"
 BODY_MAX_CHARS = 1 << 20
 """Characters kept of a body; the largest single line that common log stores take is 1 MiB."""
 
-_LOUDEST = 24
+LOUDEST = 24
+"""The highest severity number, FATAL4."""
+
 _TRACE_ID_CHARS = 32
 _SPAN_ID_CHARS = 16
 _BANDS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
@@ -42,13 +42,18 @@ def _read_resource_logs(entry: ResourceLogs, now_ns: int, decoded: Decoded) -> B
         for record in scope_logs.log_records or ():
             decoded.received += 1
             try:
-                batch.events.append(_read_record(record, subsystem, component, now_ns))
+                batch.events.append(read_record(record, subsystem, component, now_ns))
             except Refused as refused:
                 decoded.refuse(str(refused))
     return batch
 
 
-def _read_record(record: LogRecord, subsystem: str, component: str, now_ns: int) -> Event:
+def read_record(record: LogRecord, subsystem: str, component: str, now_ns: int) -> Event:
+    """Return one log record (ours or protobuf's message).
+
+    Raises:
+        Refused: its time cannot be kept.
+    """
     rest = attributes(record.attributes)
     return Event(
         time_or(record.time_unix_nano or record.observed_time_unix_nano, now_ns),
@@ -74,7 +79,7 @@ def _take_name(rest: dict[str, Any]) -> str:
 def _level(record: LogRecord) -> int:
     number = enum_number(record.severity_number, _SEVERITIES)
     if number > 0:
-        return min(number, _LOUDEST)
+        return min(number, LOUDEST)
     return level_of_text(record.severity_text) if record.severity_text else Level.INFO
 
 
@@ -87,11 +92,12 @@ def level_of_text(text: str) -> int:
 
 
 def _body(value: AnyValue | None) -> str:
-    content = plain(value)
-    if content is None:
+    if value is None:
         return ""
-    text = content if isinstance(content, str) else msgspec.json.encode(content).decode()
-    return text[:BODY_MAX_CHARS]
+    if given(value, ("string_value",)):
+        return (value.string_value or "")[:BODY_MAX_CHARS]
+    content = plain(value)
+    return "" if content is None else label_text(content)[:BODY_MAX_CHARS]
 
 
 def hex_id(raw: str | bytes | None, chars: int) -> str:

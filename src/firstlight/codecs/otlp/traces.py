@@ -33,13 +33,18 @@ def _read_resource_spans(entry: ResourceSpans, now_ns: int, decoded: Decoded) ->
         for span in scope_spans.spans or ():
             decoded.received += 1
             try:
-                batch.spans.append(_read_span(span, subsystem, component, now_ns))
+                batch.spans.append(read_span(span, subsystem, component, now_ns))
             except Refused as refused:
                 decoded.refuse(str(refused))
     return batch
 
 
-def _read_span(span: OtlpSpan, subsystem: str, component: str, now_ns: int) -> Span:
+def read_span(span: OtlpSpan, subsystem: str, component: str, now_ns: int) -> Span:
+    """Return one span (ours or protobuf's message).
+
+    Raises:
+        Refused: its ids or times cannot be kept.
+    """
     trace_id = hex_id(span.trace_id, _TRACE_ID_CHARS)
     span_id = hex_id(span.span_id, _SPAN_ID_CHARS)
     if not trace_id or not span_id:

@@ -8,6 +8,14 @@ from collections.abc import Iterator
 
 from firstlight.errors import DecodeError
 
+
+class Unusual(Exception):
+    """The bytes do not have the layout that is read here; protobuf's own parser must judge them."""
+
+
+MORE = 0x80
+"""Set in each byte of a number but its last."""
+
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
 _FIXED_BYTES = {FIXED64: 8, FIXED32: 4}
@@ -23,10 +31,12 @@ def varint(buffer: bytes, position: int) -> tuple[int, int]:
     """
     number = 0
     try:
+        if buffer[position] < MORE:
+            return buffer[position], position + 1
         for index in range(_VARINT_BYTES_MAX):
             byte = buffer[position + index]
             number |= (byte & 0x7F) << (7 * index)
-            if byte < 0x80:  # noqa: PLR2004 - the eighth bit says that more follow
+            if byte < MORE:
                 return number, position + index + 1
     except IndexError:
         raise DecodeError("not OTLP protobuf: it ends in the middle of a number") from None
@@ -42,7 +52,9 @@ def fields(buffer: bytes, position: int, end: int) -> Iterator[tuple[int, int, i
         DecodeError: a field runs over ``end`` or has a wire type that OTLP does not use.
     """
     while position < end:
-        tag, start = varint(buffer, position)
+        tag, start = buffer[position], position + 1
+        if tag >= MORE:
+            tag, start = varint(buffer, position)
         kind = tag & 7
         if kind == LENGTH:
             size, start = varint(buffer, start)

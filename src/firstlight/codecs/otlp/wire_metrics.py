@@ -12,8 +12,8 @@ from firstlight.codecs.otlp.outcome import Decoded
 from firstlight.codecs.otlp.points import DeltaSum, PointReader
 from firstlight.codecs.otlp.read_senders import read_resource, scope_name
 from firstlight.codecs.otlp.series_cache import SERIES_MAX, SeriesCache, Stream
-from firstlight.codecs.otlp.wire import fields, head_and_items
-from firstlight.codecs.otlp.wire_points import Memo, Rows, Unusual, read_histograms, read_numbers
+from firstlight.codecs.otlp.wire import Unusual, fields, head_and_items
+from firstlight.codecs.otlp.wire_points import Memo, Rows, read_histograms, read_numbers
 from firstlight.model import Batch, Kind, Resource
 
 # A tag is field number << 3 | wire type; numbers from opentelemetry/proto/metrics/v1/metrics.proto.

@@ -13,6 +13,7 @@ from firstlight.codecs.otlp.outcome import Refused
 from firstlight.codecs.otlp.points import ascending, read_labels, with_label
 from firstlight.codecs.otlp.series_cache import Labels, SeriesCache, Stream
 from firstlight.codecs.otlp.values import number_text
+from firstlight.codecs.otlp.wire import MORE, Unusual
 from firstlight.errors import DecodeError
 from firstlight.model import Batch, Series
 
@@ -20,9 +21,6 @@ from firstlight.model import Batch, Series
 _POINT = 0x0A
 _START, _TIME, _DOUBLE, _INT = 0x11, 0x19, 0x21, 0x31
 _COUNT, _SUM, _BUCKETS, _MIN, _MAX = 0x21, 0x29, 0x32, 0x59, 0x61
-
-_MORE = 0x80
-"""Set in each byte of a number but its last."""
 
 _FIXED_BYTES = 9
 """A tag and a 64-bit value."""
@@ -35,11 +33,7 @@ _number_at = struct.Struct("<BqBd").unpack_from
 _int_at = struct.Struct("<q").unpack_from
 _histogram_at = struct.Struct("<BqBqBdBB").unpack_from
 _extremes_at = struct.Struct("<BdBd").unpack_from
-_counts_at = [struct.Struct(f"<{size}q").unpack_from for size in range(_MORE // 8)]
-
-
-class Unusual(Exception):
-    """The bytes do not have the layout that is read here; protobuf's own parser must judge them."""
+_counts_at = [struct.Struct(f"<{size}q").unpack_from for size in range(MORE // 8)]
 
 
 class Memo:
@@ -105,13 +99,13 @@ def read_numbers(body: bytes, position: int, end: int, memo: Memo) -> Rows:
         return rows
     find = memo.numbers.get
     add_id, add_time, add_value = rows.ids.append, rows.times.append, rows.values.append
-    lead = body[position + (2 if body[position + 1] < _MORE else 3)]
+    lead = body[position + (2 if body[position + 1] < MORE else 3)]
     skipped = _FIXED_BYTES if lead == _START else 0
     least = skipped + _NUMBER_BYTES
     while position < end:
         start = position + 2
         size = body[position + 1]
-        if size >= _MORE:
+        if size >= MORE:
             size += _second_byte(body, start)
             start += 1
         time_tag, time_ns, value_tag, value = _number_at(body, start + skipped)
@@ -141,9 +135,9 @@ def read_numbers(body: bytes, position: int, end: int, memo: Memo) -> Rows:
 def _second_byte(body: bytes, position: int) -> int:
     """Return what the second byte of a length adds to its first; points are shorter than 16 KiB."""
     byte = body[position]
-    if byte >= _MORE:
+    if byte >= MORE:
         raise Unusual
-    return (byte << 7) - _MORE
+    return (byte << 7) - MORE
 
 
 def _learn_number(attributes: bytes, memo: Memo) -> int | None:
@@ -168,7 +162,7 @@ def read_histograms(body: bytes, position: int, end: int, memo: Memo) -> Rows:
     while position < end:
         start = position + 2
         size = body[position + 1]
-        if size >= _MORE:
+        if size >= MORE:
             size += _second_byte(body, start)
             start += 1
         if body[position] != _POINT:
@@ -192,7 +186,7 @@ def _read_histogram(body: bytes, start: int, stop: int, memo: Memo, rows: Rows) 
     rest = start + _HISTOGRAM_BYTES + 2
     if (time_tag, count_tag, sum_tag, tag) != (_TIME, _COUNT, _SUM, _BUCKETS) or rest + counts_bytes > stop:
         raise Unusual
-    if time_ns <= 0 or count < 0 or counts_bytes >= _MORE or counts_bytes & 7:
+    if time_ns <= 0 or count < 0 or counts_bytes >= MORE or counts_bytes & 7:
         raise Unusual
     counts = _counts_at[counts_bytes >> 3](body, rest)
     if min(counts, default=0) < 0:
