@@ -43,12 +43,23 @@ class Receiver(Protocol):
 
 
 class Rows(Protocol):
-    """The answer to a query: ``columns`` and equally long ``rows`` of plain Python values."""
+    """The answer to a query: equally long rows of plain Python values, with the columns' names and SQL types."""
 
-    columns: Sequence[str]
-    types: Sequence[str]
-    rows: Sequence[tuple[Any, ...]]
-    truncated: bool
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names."""
+
+    @property
+    def types(self) -> Sequence[str]:
+        """SQL types."""
+
+    @property
+    def rows(self) -> Sequence[tuple[Any, ...]]:
+        """Values, a tuple a row."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether there was more than the limit."""
 
 
 class SignalStore(Protocol):

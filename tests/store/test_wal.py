@@ -249,10 +249,15 @@ def test_a_full_disk_refuses_whole_batches_and_recovers(small_disk: Path) -> Non
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(100_000))
     kept = 0
-    with pytest.raises(StorageFull, match="no space left"):
+
+    def fill() -> None:
+        nonlocal kept
         for _ in range(10_000):
             wal.append([events(*["x" * 100] * 10)])
             kept += 1
+
+    with pytest.raises(StorageFull, match="no space left"):
+        fill()
     assert len(names_in(the_file(wal))) == kept * 10
     ballast.unlink()
     wal.append([events("again")])

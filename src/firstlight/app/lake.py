@@ -16,7 +16,7 @@ from firstlight.store import catalog
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
 from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, LakeReader
-from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter
+from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter, delivery_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Lake:
 
     def was_recovered(self, batch_id: bytes) -> bool:
         """See :meth:`firstlight.ports.SignalStore.was_recovered`."""
-        return batch_id in self._recovered
+        return delivery_name(batch_id) in self._recovered
 
     def sql(
         self,

@@ -76,8 +76,10 @@ class SqlEngine:
                 return _fetch(cursor, limit)
             except duckdb.InterruptException:
                 raise QueryError(self._why_stopped(cancel)) from None
+            except duckdb.OutOfMemoryException:
+                raise QueryError("the query needs more memory than it may use; narrow it or raise the limit") from None
             except duckdb.Error as error:
-                raise QueryError(_first_lines(error)) from error
+                raise QueryError(str(error).strip()) from error
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection, query: str, view: View) -> None:
         text = query.lower()
@@ -216,7 +218,7 @@ def _check(query: str) -> None:
     try:
         statements = duckdb.extract_statements(query)
     except duckdb.Error as error:
-        raise QueryError(_first_lines(error)) from error
+        raise QueryError(str(error).strip()) from error
     if len(statements) != 1:
         raise QueryError(f"expected one statement, got {len(statements)}")
     if statements[0].type not in _ALLOWED:
@@ -237,6 +239,3 @@ def _fetch(cursor: duckdb.DuckDBPyConnection, limit: int | None) -> RowSet:
     truncated = limit is not None and len(rows) > limit
     return RowSet(columns, types, rows[:limit] if truncated else rows, truncated)
 
-
-def _first_lines(error: Exception) -> str:
-    return str(error).strip()

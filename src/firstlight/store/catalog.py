@@ -23,6 +23,7 @@ _EXTENSIONS = ("ducklake", "sqlite_scanner")
 _BUSY_WORDS = ("database is locked", "database schema is locked", "cannot start a transaction")
 _BUSY_TRIES = 60
 _BUSY_WAIT_S = 0.05
+_MAX_SPILL = "4GB"
 _CREATE_MEMORY_BYTES = 64 * 2**20
 _T = TypeVar("_T")
 
@@ -42,6 +43,7 @@ def connect(
         "memory_limit": f"{memory_limit_bytes}B",
         "threads": threads,
         "temp_directory": str(temp_dir or ""),
+        "max_temp_directory_size": _MAX_SPILL,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }

@@ -8,6 +8,7 @@
     DIR/wal/WRITER/00000001.wal   its log files, in order
     DIR/quarantine/               log files with bytes that fail their checksum
     DIR/keeper.lock               held by whoever seals
+    DIR/staging/ DIR/spill/       files of the moment: segments being written, large queries
 """
 
 import fcntl
@@ -32,6 +33,7 @@ class Layout:
         self.quarantine = self.root / "quarantine"
         self.keeper_lock = self.root / "keeper.lock"
         self.staging = self.root / "staging"
+        self.spill = self.root / "spill"
 
     def create(self) -> None:
         """Make the directories that are missing.

@@ -1,5 +1,6 @@
 """Reading a lake: sealed segments and the logs' tail as one."""
 
+import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -45,8 +46,9 @@ class LakeReader:
             raise StorageError(f"there is no lake in {layout.root}; 'firstlight up --data {layout.root}' makes one")
         self.layout = layout
         self.tail = Tail(layout)
+        spill = layout.spill if os.access(layout.root, os.W_OK) else None
         self.database = catalog.connect(
-            layout, memory_limit_bytes=memory_limit_bytes, threads=threads, read_only=True, temp_dir=None
+            layout, memory_limit_bytes=memory_limit_bytes, threads=threads, read_only=True, temp_dir=spill
         )
         confine(self.database, [layout.root])
         self._lock = threading.Lock()

@@ -41,6 +41,11 @@ class Frame:
     end: int
 
 
+def delivery_name(batch_id: bytes) -> bytes:
+    """Return ``batch_id`` as it stands in a frame: cut or filled with zeros to 16 bytes."""
+    return batch_id[:BATCH_ID_BYTES].ljust(BATCH_ID_BYTES, b"\0")
+
+
 class WalWriter:
     """Appends frames durably; safe to call from many threads, which then share their disk syncs.
 
@@ -85,7 +90,7 @@ class WalWriter:
         """
         if not any(map(len, batches)):
             return
-        name = batch_id[:BATCH_ID_BYTES].ljust(BATCH_ID_BYTES, b"\0")
+        name = delivery_name(batch_id)
         with self._write_lock:
             if self._forked:
                 self._open_writer()
@@ -130,6 +135,14 @@ class WalWriter:
                 os.fdatasync(self._fd)
             finally:
                 self._abandon()
+
+    def begin_anew_after_fork(self) -> None:
+        """In a forked child: leave the parent's log alone; the next append begins one of the child's own."""
+        self._write_lock = threading.Lock()
+        self._sync_lock = threading.Lock()
+        if self._fd >= 0:
+            self._abandon()
+            self._forked = True
 
     def _open_writer(self) -> None:
         self.name = new_writer_name()
@@ -207,20 +220,13 @@ class WalWriter:
         self._fd = -1
         self._lock.release()
 
-    def _after_fork_in_child(self) -> None:
-        self._write_lock = threading.Lock()
-        self._sync_lock = threading.Lock()
-        if self._fd >= 0:
-            self._abandon()
-            self._forked = True
-
 
 _writers: "weakref.WeakSet[WalWriter]" = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
     for writer in list(_writers):
-        writer._after_fork_in_child()
+        writer.begin_anew_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

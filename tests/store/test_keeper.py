@@ -1,0 +1,48 @@
+import time
+from pathlib import Path
+
+from firstlight.app.lake import Lake, LakeLimits
+from firstlight.model import Batch, Event, Resource
+
+
+def event(name: str) -> Batch:
+    batch = Batch(Resource("shop"))
+    batch.events.append(Event(1, name))
+    return batch
+
+
+def wait_for(condition, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_finished_logs_are_sealed_in_the_background_while_counts_stay_right(tmp_path: Path) -> None:
+    with Lake.open(tmp_path, limits=LakeLimits(rotate_bytes=2000)) as lake:
+        for n in range(1, 101):
+            lake.append([event(f"e{n}")])
+            if n % 10 == 0:
+                assert lake.sql("SELECT count(*), count(DISTINCT name) FROM events").rows == [(n, n)]
+        wait_for(lambda: lake.stats()["sealed_rows"]["events"] > 50)
+        assert lake.sql("SELECT count(*), count(DISTINCT name) FROM events").rows == [(100, 100)]
+        assert lake.stats()["seal_failures"] == 0
+
+
+def test_an_old_log_is_sealed_though_it_is_small(tmp_path: Path) -> None:
+    with Lake.open(tmp_path, limits=LakeLimits(rotate_s=0.1)) as lake:
+        lake.append([event("a")])
+        wait_for(lambda: lake.stats()["sealed_rows"]["events"] == 1)
+        assert lake.stats()["tail_samples"] == 0
+        assert lake.sql("SELECT name FROM events").rows == [("a",)]
+
+
+def test_the_next_process_that_opens_the_lake_adopts_what_a_dead_one_left(tmp_path: Path) -> None:
+    with Lake.open(tmp_path, maintain=False) as first:
+        first.append([event("left")], b"delivery")
+    with Lake.open(tmp_path) as second:
+        assert second.was_recovered(b"delivery")
+        assert not second.was_recovered(b"another")
+        assert not second.was_recovered(b"")
+        wait_for(lambda: second.stats()["sealed_rows"]["events"] == 1)
+        assert second.sql("SELECT name FROM events").rows == [("left",)]
