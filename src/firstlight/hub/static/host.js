@@ -27,6 +27,7 @@ const LONGEST_LIVE = 4096;
 const lines = new Map(DRAWN.map((name) => [name, new Map()]));
 const latest = new Map(PROCESSES.map((name) => [name, new Map()]));
 let asked = 0;
+let isLoaded = false;
 let earliestS = Infinity;
 
 const keyOf = (labels) => JSON.stringify(Object.entries(labels).sort());
@@ -72,12 +73,17 @@ export async function load() {
   const { first, last, stepS } = windowOf(span(), nowMs() / 1000);
   const query = { start_ns: nanoseconds(first * stepS * 1000), end_ns: nanoseconds(last * stepS * 1000), points: last - first };
   await gently(DRAWN.map((name) => () => loadOne(name, query, mine)));
+  if (mine === asked) isLoaded = true;
 }
+
+/** Whether what is missing is really not there, and not only on its way. */
+export const hasLoaded = () => isLoaded;
 
 /** Another span has other buckets, so every line starts anew. */
 export async function respan() {
   for (const byLabels of lines.values()) byLabels.clear();
   earliestS = Infinity;
+  isLoaded = false;
   await load();
 }
 

@@ -88,6 +88,7 @@ let latestHealth = null;
 
 async function loadHealth() {
   latestHealth = (await get("/api/health", {}, "health").catch(() => null)) ?? latestHealth;
+  health.value ??= latestHealth;
 }
 
 function connect() {

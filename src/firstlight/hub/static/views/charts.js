@@ -15,7 +15,7 @@ const beat = () => Math.min(5000, Math.max(1000, span().stepS * 500));
 /** Read lines on the shared window; each source line is {label, color, lines: [Line…]}. */
 function columns(sources) {
   const window = host.now();
-  const lines = sources.map((each) => ({
+  const lines = sources.filter((each) => each.lines.length).map((each) => ({
     ...each,
     ys: sum(each.lines.map((line) => line.values(window.first, window.last))),
   }));
@@ -35,7 +35,7 @@ const newest = (line) => (host.seconds() - line.last.timeS < STALE_S + line.step
 const entry = (source, write) => ({ ...source, value: (moment) => write(valueOf(source.lines, moment)) });
 
 function Panel({ id, title, note, sources, legend, write, top, steps, figure, children }) {
-  const empty = sources.every((each) => !each.lines.length);
+  const empty = host.hasLoaded() && sources.every((each) => !each.lines.length);
   return html`<article class="panel" aria-labelledby=${`t-${id}`}>
     <header><h3 id=${`t-${id}`}>${title}</h3>${note && html`<span class="note">${note}</span>`}
       ${children}<output class="figure" aria-live="off">${figure}</output></header>

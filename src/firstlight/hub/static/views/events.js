@@ -17,7 +17,7 @@ function Filters() {
       <option value="">any</option>
       ${events.subsystems.value.map((each) => html`<option key=${each} value=${each} selected=${events.subsystem.value === each}>${each}</option>`)}
     </select></label>
-    <label class="grow">Text <input id="event-text" type="search" placeholder="in any field" autocomplete="off" spellcheck="false"
+    <label class="grow">Text <input id="event-text" type="search" placeholder="in any field" autocomplete="off" spellcheck=${false}
       value=${events.words.value} onInput=${(event) => (events.words.value = event.target.value)} /></label>
     <button id="event-hold" aria-pressed=${held} onClick=${() => events.hold(!held)}>
       ${held ? `Let run${events.waiting.value ? ` (${events.waiting.value} waiting)` : ""}` : "Hold still"}</button>

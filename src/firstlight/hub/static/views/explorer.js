@@ -48,13 +48,14 @@ async function chart(name, field) {
   return { name, field, total: lines.length, lines: lines.slice(0, MOST_LINES).map((each, i) => ({ ...each, color: COLORS[i] })) };
 }
 
-function Picker({ names, name, fields, field, find, pick }) {
+function Picker({ names, typed, fields, field, find, pick }) {
   return html`<div class="filters" role="group" aria-label="Metric to chart">
-    <label class="grow">Metric <input id="metric" list="metric-names" placeholder="start to type a name" autocomplete="off" spellcheck="false"
-      value=${name.value} onFocus=${() => find(name.value)}
+    <label class="grow">Metric <input id="metric" list="metric-names" placeholder="start to type a name" autocomplete="off" spellcheck=${false}
+      value=${typed.value} onFocus=${() => find(typed.value)}
       onInput=${(event) => {
-        find(event.target.value);
-        if (names.value.includes(event.target.value)) pick(event.target.value);
+        typed.value = event.target.value;
+        find(typed.value);
+        if (names.value.includes(typed.value)) pick(typed.value);
       }}
       onChange=${(event) => pick(event.target.value)} /></label>
     <datalist id="metric-names">${names.value.map((each) => html`<option key=${each} value=${each}></option>`)}</datalist>
@@ -85,7 +86,7 @@ function Chart({ shown }) {
 
 export function Explorer() {
   const [names, fields] = [useSignal([]), useSignal([])];
-  const [name, field] = [useSignal(""), useSignal("value")];
+  const [typed, name, field] = [useSignal(""), useSignal(""), useSignal("value")];
   const shown = useSignal(null);
   const find = async (prefix) => {
     const answer = await get("/api/series", { name: prefix }, "names of metrics").catch(() => null);
@@ -94,6 +95,7 @@ export function Explorer() {
   };
   const pick = async (wanted) => {
     if (!wanted || wanted === name.value) return;
+    typed.value = wanted;
     name.value = wanted;
     const answer = await get("/api/series", { name: wanted }, "names of metrics").catch(() => ({ series: [] }));
     const found = answer.series.filter((each) => each.name === wanted).map((each) => each.field);
@@ -109,7 +111,7 @@ export function Explorer() {
   }, [name.value, field.value, spanKey.value, turn]);
   return html`<section id="explorer" aria-labelledby="h-explorer">
     <header class="bar"><h2 id="h-explorer">Any metric</h2><span class="note">counters and histograms are drawn as rates</span></header>
-    <${Picker} names=${names} name=${name} fields=${fields} field=${field} find=${find} pick=${pick} />
+    <${Picker} names=${names} typed=${typed} fields=${fields} field=${field} find=${find} pick=${pick} />
     ${shown.value ? html`<${Chart} shown=${shown.value} />` : html`<p class="none">Choose a metric above, such as${" "}
       <button class="link" onClick=${() => pick("host_load_average")}>host_load_average</button>.</p>`}
   </section>`;

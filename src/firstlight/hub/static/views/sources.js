@@ -7,27 +7,27 @@ const SIGNALS = ["events", "spans", "samples"];
 const QUIET_S = 60;
 const OWN = new Set(["host", "firstlight"]);
 
-let before = null;
-let current = null;
+const RATE_OVER_S = 4;
+const LONGEST_NOTE_S = 30;
+
+let answers = [];
 let rates = new Map();
 
 const keyOf = (source) => JSON.stringify([source.service, source.session_id, source.host]);
 
-/** Counts of two answers of the hub, subtracted; a smaller count is a new start. */
+/** Counts of two answers of the hub some seconds apart, subtracted; a smaller count is a new start. */
 function follow(answer) {
-  if (answer === current) return;
-  before = current;
-  current = answer;
-  if (!before) return;
-  const seconds = (answer.time_ns - before.time_ns) / 1e9;
-  const old = new Map(before.sources.map((source) => [keyOf(source), source.signals]));
-  rates = new Map(
-    answer.sources.map((source) => {
-      const had = old.get(keyOf(source)) ?? {};
-      const rate = (signal) => Math.max(0, (source.signals[signal] ?? 0) - (had[signal] ?? 0)) / seconds;
-      return [keyOf(source), Object.fromEntries(SIGNALS.map((signal) => [signal, seconds > 0 ? rate(signal) : null]))];
-    }),
-  );
+  if (answer === answers.at(-1)) return;
+  const age = (one) => (answer.time_ns - one.time_ns) / 1e9;
+  const before = answers.findLast((one) => age(one) >= RATE_OVER_S);
+  answers = [...answers.filter((one) => age(one) < LONGEST_NOTE_S), answer];
+  rates = new Map(before && answer.sources.map((source) => [keyOf(source), ratesOf(source, before, age(before))]));
+}
+
+function ratesOf(source, before, seconds) {
+  const had = before.sources.find((one) => keyOf(one) === keyOf(source))?.signals ?? {};
+  const rate = (signal) => Math.max(0, (source.signals[signal] ?? 0) - (had[signal] ?? 0)) / seconds;
+  return Object.fromEntries(SIGNALS.map((signal) => [signal, rate(signal)]));
 }
 
 function Row({ source, atNs }) {
