@@ -4,6 +4,8 @@ import asyncio
 from urllib.parse import parse_qs
 
 from litestar import asgi
+from litestar.enums import HttpMethod, ScopeType
+from litestar.exceptions import MethodNotAllowedException
 from litestar.types import Receive, Scope, Send
 
 from firstlight.app.live import Subscriber, Wants, encode_message
@@ -18,6 +20,8 @@ _TRUE = frozenset({"1", "true", "yes"})
 @asgi("/api/stream", copy_scope=True)
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Send what the query string asks for until the client leaves, falls behind or the hub stops."""
+    if scope["type"] == ScopeType.HTTP and scope["method"] != HttpMethod.GET:
+        raise MethodNotAllowedException(headers={"allow": "GET"})
     platform: Platform = scope["litestar_app"].state.platform
     wants = _wants(scope["query_string"])
     subscriber = platform.live.subscribe(wants)
