@@ -6,7 +6,7 @@ import pytest
 from firstlight.app.lake import Lake, LakeLimits
 from firstlight.errors import StorageError
 from firstlight.model import Batch, Event, ExponentialPoint, Kind, Resource, Series, Span, SpanEvent, SpanLink
-from firstlight.store import catalog, schema
+from firstlight.store import lakehouse, schema
 from firstlight.store.layout import FileLock, Layout
 from firstlight.store.seal import seal
 from firstlight.store.wal import WalWriter
@@ -59,7 +59,7 @@ def test_answers_are_the_same_before_and_after_sealing(tmp_path: Path) -> None:
 def test_logs_of_dead_writers_are_adopted_once(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.create()
-    catalog.create(layout)
+    lakehouse.create(layout)
     for _ in range(3):
         wal = WalWriter(layout)
         wal.append([full_batch(1)])
@@ -86,7 +86,7 @@ def test_a_living_writers_open_log_is_left_alone(tmp_path: Path) -> None:
 def test_a_crash_after_the_segments_are_written_neither_loses_nor_doubles(tmp_path: Path, monkeypatch) -> None:
     layout = Layout(tmp_path)
     layout.create()
-    catalog.create(layout)
+    lakehouse.create(layout)
     wal = WalWriter(layout)
     wal.append([full_batch(5)])
     wal.close()
@@ -95,7 +95,7 @@ def test_a_crash_after_the_segments_are_written_neither_loses_nor_doubles(tmp_pa
         raise StorageError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(catalog, "register", crash)
+        patch.setattr(lakehouse, "register", crash)
         with pytest.raises(StorageError, match="power cut"):
             seal(layout)
     with Lake.open(tmp_path, read_only=True) as lake:
@@ -108,7 +108,7 @@ def test_a_crash_after_the_segments_are_written_neither_loses_nor_doubles(tmp_pa
 def test_a_crash_after_the_commit_neither_loses_nor_doubles(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.create()
-    catalog.create(layout)
+    lakehouse.create(layout)
     wal = WalWriter(layout)
     wal.append([full_batch(5)])
     wal.close()
@@ -135,7 +135,7 @@ def test_only_one_keeper_seals(tmp_path: Path) -> None:
 def test_a_damaged_log_is_sealed_up_to_the_damage_and_kept_aside(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.create()
-    catalog.create(layout)
+    lakehouse.create(layout)
     wal = WalWriter(layout)
     for _ in range(3):
         wal.append([full_batch(1)])
@@ -155,7 +155,7 @@ def test_a_damaged_log_is_sealed_up_to_the_damage_and_kept_aside(tmp_path: Path)
 def test_any_engine_reads_the_segments(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.create()
-    catalog.create(layout)
+    lakehouse.create(layout)
     wal = WalWriter(layout)
     wal.append([full_batch()])
     wal.close()
@@ -172,10 +172,26 @@ def test_any_engine_reads_the_segments(tmp_path: Path) -> None:
     assert len(list(layout.table_dir("samples").glob("*.parquet"))) == 3  # one a day
 
 
+def test_the_catalog_is_a_ducklake_that_its_own_client_reads(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.create()
+    lakehouse.create(layout)
+    wal = WalWriter(layout)
+    wal.append([full_batch()])
+    wal.close()
+    seal(layout)
+    connection = lakehouse.connect(layout)
+    rows = connection.execute(
+        "SELECT count(*) FROM lake.samples JOIN lake.series USING (series_id) WHERE labels['core'] = '0'"
+    ).fetchall()
+    connection.close()
+    assert rows == [(10,)]
+
+
 def test_a_lake_can_be_moved(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "here")
     layout.create()
-    catalog.create(layout)
+    lakehouse.create(layout)
     wal = WalWriter(layout)
     wal.append([full_batch()])
     wal.close()

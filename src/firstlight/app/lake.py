@@ -12,7 +12,7 @@ from firstlight.model import Batch, Series
 from firstlight.query.rows import RowSet
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
 from firstlight.query.window import Window, window
-from firstlight.store import catalog
+from firstlight.store import lakehouse
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
 from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, LakeReader
@@ -87,7 +87,7 @@ class Lake:
         layout = Layout(path)
         if not read_only:
             layout.create()
-            catalog.create(layout)
+            lakehouse.create(layout)
         reader = LakeReader(layout, limits.memory_limit_bytes, limits.threads)
         writer = None if read_only else WalWriter(layout, durability, limits.rotate_bytes, limits.rotate_s)
         lake = cls(layout, reader, SqlEngine(reader, limits.time_limit_s), writer)
@@ -141,17 +141,17 @@ class Lake:
     def stats(self) -> dict[str, Any]:
         """Return sizes and counts of the lake and what this process did with it."""
         view = self._reader.view()
-        totals = catalog.table_totals(self._layout)
+        totals = self._reader.catalog.totals()
         keeper, wal = self._keeper, self._wal
         return {
             "series": len(self._reader.series(view)),
-            "snapshot": view.snapshot,
+            "snapshot": view.snapshot.number,
             "logs": len(view.files),
             "wal_bytes": sum(file.offset for file in view.files.values()),
             "tail_samples": sum(file.samples for file in view.files.values()),
-            "segments": sum(files for files, _, _ in totals.values()),
-            "sealed_rows": {name: rows for name, (_, rows, _) in totals.items()},
-            "sealed_bytes": sum(size for _, _, size in totals.values()),
+            "segments": sum(table.segments for table in totals.values()),
+            "sealed_rows": {name: table.rows for name, table in totals.items()},
+            "sealed_bytes": sum(table.bytes for table in totals.values()),
             "appends": wal.frames if wal else 0,
             "appended_bytes": wal.bytes if wal else 0,
             "syncs": wal.syncs if wal else 0,

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from firstlight.errors import QueryError
 from firstlight.query.rows import RowSet, from_arrow
-from firstlight.store.catalog import LAKE, patiently
 from firstlight.store.reader import LakeReader, View
 from firstlight.store.schema import TIME
 
@@ -18,6 +17,7 @@ DEFAULT_TIME_LIMIT_S = 30.0
 _FETCH_ROWS = 4096
 _ALLOWED = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _TIME_NS = "epoch_us(time) * 1000 + ns"
+_SAMPLE = "series_id, time, ns, coalesce(value_int::DOUBLE / value_divisor, value_double) AS value"
 _SERIES = "field, labels, service, session_id, scope, kind, unit"
 _LEVEL = (
     "CASE WHEN level_number < 5 THEN 'TRACE' WHEN level_number < 9 THEN 'DEBUG' WHEN level_number < 13 THEN 'INFO' "
@@ -72,7 +72,7 @@ class SqlEngine:
         with self._reader.database.cursor() as cursor, self._stopwatch(cursor, cancel):
             self._prepare(cursor, query, view)
             try:
-                patiently(lambda: cursor.execute(query, params) if params else cursor.execute(query))
+                cursor.execute(query, params) if params else cursor.execute(query)
                 return _fetch(cursor, limit)
             except duckdb.InterruptException:
                 raise QueryError(self._why_stopped(cancel)) from None
@@ -92,7 +92,16 @@ class SqlEngine:
             rows = self._reader.series_table(view) if table == "series" else self._reader.tail_table(table, view)
             cursor.register(f"arrow_{table}", rows)
             cursor.execute(f"CREATE OR REPLACE TEMP VIEW tail_{table} AS {_plain_scan(table, rows.schema)}")
-        patiently(lambda: cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_VIEWS[name](view.snapshot)}"))
+        cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_VIEWS[name](self._rows(TABLES[name][0], view))}")
+
+    def _rows(self, table: str, view: View) -> str:
+        """Return a statement for the sealed rows and the tail's rows of ``table``."""
+        sealed = self._reader.segments(table, view)
+        if table == "series":
+            return "FROM tail_series"
+        if table == "samples":
+            return f"SELECT {_SAMPLE} FROM {sealed} UNION ALL SELECT series_id, time, ns, value FROM tail_samples"
+        return f"FROM {sealed} UNION ALL FROM tail_{table}"
 
     @contextmanager
     def _stopwatch(self, cursor: duckdb.DuckDBPyConnection, cancel: threading.Event | None) -> Iterator[None]:
@@ -154,53 +163,41 @@ _ZEROS = {
 }
 
 
-def _samples(snapshot: int) -> str:
-    return (
-        "SELECT series_id, time, ns, coalesce(value_int::DOUBLE / value_divisor, value_double) AS value "
-        f"FROM {LAKE}.samples AT (VERSION => {snapshot}) "
-        "UNION ALL SELECT series_id, time, ns, value FROM tail_samples"
-    )
-
-
-def _both(table: str, snapshot: int) -> str:
-    return f"SELECT * FROM {LAKE}.{table} AT (VERSION => {snapshot}) UNION ALL FROM tail_{table}"
-
-
-def _metrics_view(snapshot: int) -> str:
+def _metrics_view(rows: str) -> str:
     return (
         f"SELECT time, {_TIME_NS} AS time_ns, name, value, {_SERIES}, series_id "
-        f"FROM ({_samples(snapshot)}) JOIN tail_series USING (series_id)"
+        f"FROM ({rows}) JOIN tail_series USING (series_id)"
     )
 
 
-def _samples_view(snapshot: int) -> str:
-    return f"SELECT time, {_TIME_NS} AS time_ns, series_id, value FROM ({_samples(snapshot)})"
+def _samples_view(rows: str) -> str:
+    return f"SELECT time, {_TIME_NS} AS time_ns, series_id, value FROM ({rows})"
 
 
-def _series_view(_: int) -> str:
-    return f"SELECT series_id, name, {_SERIES}, description FROM tail_series"
+def _series_view(rows: str) -> str:
+    return f"SELECT series_id, name, {_SERIES}, description FROM ({rows})"
 
 
-def _events_view(snapshot: int) -> str:
+def _events_view(rows: str) -> str:
     return (
         f"SELECT time, {_TIME_NS} AS time_ns, {_LEVEL} AS level, level_number, subsystem, component, name, body, "
-        f"attributes, trace_id, span_id, {_SENDER} FROM ({_both('events', snapshot)})"
+        f"attributes, trace_id, span_id, {_SENDER} FROM ({rows})"
     )
 
 
-def _spans_view(snapshot: int) -> str:
+def _spans_view(rows: str) -> str:
     return (
         f"SELECT time, {_TIME_NS} AS time_ns, {_TIME_NS} + duration_ns AS end_ns, duration_ns, name, kind, status, "
         "status_message, trace_id, span_id, parent_id, subsystem, component, attributes, events, links, "
-        f"{_SENDER} FROM ({_both('spans', snapshot)})"
+        f"{_SENDER} FROM ({rows})"
     )
 
 
-def _exponential_view(snapshot: int) -> str:
+def _exponential_view(rows: str) -> str:
     return (
         f'SELECT time, {_TIME_NS} AS time_ns, name, {_SERIES}, "count", "sum", scale, zero_count, zero_threshold, '
         'positive_offset, positive, negative_offset, negative, "min", "max", series_id '
-        f"FROM ({_both('exponential', snapshot)}) JOIN tail_series USING (series_id)"
+        f"FROM ({rows}) JOIN tail_series USING (series_id)"
     )
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 
 from firstlight.model import Series
-from firstlight.store.catalog import LAKE, patiently
 from firstlight.store.reader import LakeReader, View
 
 Window = list[tuple[Series, list[int], list[float]]]
@@ -30,8 +29,7 @@ def window(
         return []
     ids = np.fromiter(wanted, np.int64, len(wanted))
     parts = [_from_tail(reader.tail_table("samples", view), ids, start_ns, end_ns)]
-    newest_us = reader.newest_sealed_us("samples")
-    if newest_us is not None and start_ns // 1000 <= newest_us:
+    if start_ns // 1000 <= view.snapshot.newest_us.get("samples", -1):
         parts.append(_from_segments(reader, view, ids, start_ns, end_ns))
     return _by_series(wanted, [np.concatenate(columns) for columns in zip(*parts, strict=True)])
 
@@ -54,13 +52,13 @@ def _from_segments(reader: LakeReader, view: View, ids: Any, start_ns: int, end_
     query = (
         "SELECT series_id, epoch_us(time) * 1000 + ns AS time_ns, "
         "coalesce(value_int::DOUBLE / value_divisor, value_double) AS value "
-        f"FROM {LAKE}.samples AT (VERSION => {view.snapshot}) WHERE series_id IN ({listed}) "
+        f"FROM {reader.segments('samples', view)} WHERE series_id IN ({listed}) "
         "AND time >= make_timestamptz(?) AND time <= make_timestamptz(?) "
         "AND epoch_us(time) * 1000 + ns >= ? AND epoch_us(time) * 1000 + ns < ?"
     )
     params = [start_ns // 1000, end_ns // 1000, start_ns, end_ns]
     with reader.database.cursor() as cursor:
-        table = patiently(lambda: cursor.execute(query, params).to_arrow_table())
+        table = cursor.execute(query, params).to_arrow_table()
     series_ids, times, values = (table[name].to_numpy() for name in _COLUMNS)
     return series_ids, times, values
 

@@ -1,244 +1,162 @@
-"""The catalog: a DuckLake whose metadata is a SQLite file.
+"""What the catalog says, read as the plain SQLite file that it is.
 
-Any number of processes may hold one open; only the keeper writes it.
+The catalog is a DuckLake (https://ducklake.select/docs/stable/specification); :mod:`firstlight.store.lakehouse` writes
+it through DuckDB.  Reading needs no engine: one transaction gives a snapshot, its segments and the logs sealed in it.
 """
 
+import json
 import sqlite3
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
-
-import duckdb
 
 from firstlight.errors import StorageError
-from firstlight.store import schema
-from firstlight.store.layout import FileLock, Layout
-from firstlight.store.tail import FileKey
+from firstlight.store.layout import FileKey, Layout
 
-LAKE = "lake"
-_EXTENSIONS = ("ducklake", "sqlite_scanner")
-_BUSY_WORDS = ("database is locked", "database schema is locked", "cannot start a transaction")
-_BUSY_TRIES = 60
-_BUSY_WAIT_S = 0.05
-_MAX_SPILL = "4GB"
-_CREATE_MEMORY_BYTES = 64 * 2**20
-_T = TypeVar("_T")
-
+_BUSY_TIMEOUT_S = 5.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SEALED_LOGS = "writer VARCHAR, sequence BIGINT, sealed_at TIMESTAMPTZ"
+
+_IS_COMPLETE = "SELECT count(*) FROM ducklake_table WHERE table_name = ? AND end_snapshot IS NULL"
+_SNAPSHOT = "SELECT max(snapshot_id) FROM ducklake_snapshot"
+_SEGMENTS = (
+    "SELECT t.table_name, f.path, f.path_is_relative FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) "
+    "WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL ORDER BY f.data_file_id"
+)
+_SEALED = (
+    "SELECT commit_extra_info FROM ducklake_snapshot_changes WHERE snapshot_id > ? AND commit_extra_info IS NOT NULL"
+)
+_NEWEST = (
+    "SELECT t.table_name, max(s.max_value) FROM ducklake_file_column_stats s "
+    "JOIN ducklake_data_file f USING (data_file_id) JOIN ducklake_table t ON t.table_id = f.table_id "
+    "JOIN ducklake_column c ON c.table_id = f.table_id AND c.column_id = s.column_id AND c.end_snapshot IS NULL "
+    "WHERE c.column_name = 'time' AND f.end_snapshot IS NULL AND t.end_snapshot IS NULL GROUP BY t.table_name"
+)
+_TOTALS = (
+    "SELECT t.table_name, count(f.data_file_id), coalesce(sum(f.record_count), 0), "
+    "coalesce(sum(f.file_size_bytes), 0) FROM ducklake_table t "
+    "LEFT JOIN ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL "
+    "WHERE t.end_snapshot IS NULL GROUP BY t.table_name"
+)
 
 
-def connect(
-    layout: Layout, *, memory_limit_bytes: int, threads: int, read_only: bool = False, temp_dir: Path | None = None
-) -> duckdb.DuckDBPyConnection:
-    """Return a database with the lake attached as ``lake``, made when it is missing.
+@dataclass(frozen=True)
+class Snapshot:
+    """The catalog at one moment.
+
+    Attributes:
+        number: DuckLake's snapshot id.
+        segments: paths of each table's segments, oldest first.
+        sealed: the log files whose rows are in them.
+        newest_us: the newest time in each table's segments, microseconds.
+    """
+
+    number: int
+    segments: dict[str, tuple[str, ...]]
+    sealed: frozenset[FileKey]
+    newest_us: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Size of a table's segments."""
+
+    segments: int
+    rows: int
+    bytes: int
+
+
+class Catalog:
+    """Follows a lake's catalog.
 
     Raises:
-        StorageError: the catalog cannot be opened, or an extension is missing.
+        StorageError: it cannot be read.
     """
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": f"{memory_limit_bytes}B",
-        "threads": threads,
-        "temp_directory": str(temp_dir or ""),
-        "max_temp_directory_size": _MAX_SPILL,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-    connection = duckdb.connect(":memory:", config=config)
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._known = Snapshot(-1, {}, frozenset(), {})
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest snapshot; asking again while nothing changed costs some 100 µs."""
+        with opened(self._layout) as database:
+            number = int(database.execute(_SNAPSHOT).fetchone()[0])
+            if number != self._known.number:
+                self._known = self._read(database, number, self._known)
+            return self._known
+
+    def totals(self) -> dict[str, Totals]:
+        """Return the size of each table."""
+        with opened(self._layout) as database:
+            return {name: Totals(*sizes) for name, *sizes in database.execute(_TOTALS)}
+
+    def _read(self, database: sqlite3.Connection, number: int, before: Snapshot) -> Snapshot:
+        segments: dict[str, list[str]] = {}
+        for table, path, is_relative in database.execute(_SEGMENTS):
+            full = str(self._layout.table_dir(table) / path) if is_relative else path
+            segments.setdefault(table, []).append(full)
+        newly = (parse_sealed(text) for (text,) in database.execute(_SEALED, (before.number,)))
+        return Snapshot(
+            number,
+            {table: tuple(paths) for table, paths in segments.items()},
+            before.sealed.union(*newly),
+            {table: _micros(text) for table, text in database.execute(_NEWEST)},
+        )
+
+
+def is_complete(layout: Layout, table: str) -> bool:
+    """Return whether the catalog is there and has ``table``, the last one that is made."""
+    if not layout.catalog.exists():
+        return False
+    with opened(layout) as database:
+        try:
+            return bool(database.execute(_IS_COMPLETE, (table,)).fetchone()[0])
+        except sqlite3.OperationalError:
+            return False
+
+
+def sealed_note(logs: list[FileKey]) -> str:
+    """Return what a snapshot notes about the logs it seals."""
+    return json.dumps({"sealed_logs": logs})
+
+
+def parse_sealed(note: str) -> set[FileKey]:
+    """Return the logs that a snapshot's note says it seals; none when the note is somebody else's."""
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        for name in _EXTENSIONS:
-            _load_extension(connection, name)
-        if read_only or is_complete(layout):
-            _attach(layout, connection, read_only=read_only)
-        else:
-            _create(layout, connection)
-    except (duckdb.Error, sqlite3.Error) as error:
-        connection.close()
-        raise StorageError(f"cannot open the catalog {layout.catalog}: {error}") from error
-    return connection
+        return {(str(writer), int(sequence)) for writer, sequence in json.loads(note)["sealed_logs"]}
+    except (ValueError, TypeError, KeyError):
+        return set()
 
 
-def create(layout: Layout) -> None:
-    """Make the catalog when it is missing.
+@contextmanager
+def opened(layout: Layout) -> Iterator[sqlite3.Connection]:
+    """Open the catalog as SQLite, everything inside one transaction.
 
     Raises:
-        StorageError: it cannot be made.
+        StorageError: it is damaged, no database, or held by somebody for too long.
     """
-    if not is_complete(layout):
-        connect(layout, memory_limit_bytes=_CREATE_MEMORY_BYTES, threads=1).close()
+    try:
+        database = sqlite3.connect(layout.catalog, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    except sqlite3.Error as error:
+        raise _unreadable(layout.catalog, error) from error
+    try:
+        database.execute("BEGIN")
+        yield database
+        database.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and "no such table" in str(error):
+            raise
+        raise _unreadable(layout.catalog, error) from error
+    finally:
+        database.close()
 
 
-def snapshot_id(layout: Layout) -> int:
-    """Return the number of the newest snapshot, read past the database engine (some 20 µs)."""
-    with _metadata(layout) as metadata:
-        return int(metadata.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()[0])
-
-
-def newest_time_us(layout: Layout, table: str) -> int | None:
-    """Return the newest ``time`` of a table's sealed rows in microseconds, from the catalog's statistics."""
-    query = (
-        "SELECT max(s.max_value) FROM ducklake_file_column_stats s "
-        "JOIN ducklake_data_file f USING (data_file_id) "
-        "JOIN ducklake_table t ON t.table_id = s.table_id AND t.end_snapshot IS NULL "
-        "JOIN ducklake_column c ON c.table_id = s.table_id AND c.column_id = s.column_id AND c.end_snapshot IS NULL "
-        "WHERE t.table_name = ? AND c.column_name = 'time' AND f.end_snapshot IS NULL"
-    )
-    with _metadata(layout) as metadata:
-        text = metadata.execute(query, (table,)).fetchone()[0]
-    return None if text is None else _micros(str(text))
-
-
-def table_totals(layout: Layout) -> dict[str, tuple[int, int, int]]:
-    """Return segments, rows and bytes of each table."""
-    query = (
-        "SELECT t.table_name, count(f.data_file_id), coalesce(sum(f.record_count), 0), "
-        "coalesce(sum(f.file_size_bytes), 0) FROM ducklake_table t "
-        "LEFT JOIN ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL "
-        "WHERE t.end_snapshot IS NULL GROUP BY t.table_name"
-    )
-    with _metadata(layout) as metadata:
-        return {name: (files, rows, size) for name, files, rows, size in metadata.execute(query)}
+def _unreadable(path: Path, error: sqlite3.Error) -> StorageError:
+    return StorageError(f"cannot read the catalog {path}: {error}; see 'firstlight doctor'")
 
 
 def _micros(text: str) -> int:
     moment = datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def sealed_logs(connection: duckdb.DuckDBPyConnection, snapshot: int) -> set[FileKey]:
-    """Return the log files whose rows are in segments as of ``snapshot``."""
-    query = f"SELECT writer, sequence FROM {LAKE}.sealed_logs AT (VERSION => {snapshot})"
-    rows = patiently(lambda: connection.execute(query).fetchall())
-    return {(str(writer), int(sequence)) for writer, sequence in rows}
-
-
-def register(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, segments: dict[str, list[Path]], logs: list[FileKey]
-) -> None:
-    """Make segments part of the lake and mark the logs they came from as sealed, in one transaction.
-
-    Raises:
-        StorageError: the catalog refused; nothing changed.
-    """
-    try:
-        patiently(lambda: _register_once(connection, segments, logs))
-    except duckdb.Error as error:
-        raise StorageError(f"cannot register segments: {error}") from error
-    _make_relative(layout)
-
-
-def patiently(action: Callable[[], _T]) -> _T:
-    """Run ``action`` again while another process holds the catalog for a moment.
-
-    Raises:
-        StorageError: it was held for several seconds.
-    """
-    for _ in range(_BUSY_TRIES):
-        try:
-            return action()
-        except duckdb.Error as error:
-            if not any(words in str(error) for words in _BUSY_WORDS):
-                raise
-            time.sleep(_BUSY_WAIT_S)
-    raise StorageError("another process has held the catalog for too long; see 'firstlight doctor'")
-
-
-def _register_once(
-    connection: duckdb.DuckDBPyConnection, segments: dict[str, list[Path]], logs: list[FileKey]
-) -> None:
-    connection.execute("BEGIN")
-    try:
-        for table, paths in segments.items():
-            for path in paths:
-                connection.execute(f"CALL ducklake_add_data_files('{LAKE}', '{table}', ?)", [str(path)])
-        rows = [[writer, sequence] for writer, sequence in logs]
-        connection.executemany(f"INSERT INTO {LAKE}.sealed_logs VALUES (?, ?, now())", rows)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _make_relative(layout: Layout) -> None:
-    """Name segments relative to their table's directory, so that the whole lake can be moved."""
-    with _metadata(layout) as metadata:
-        for table in schema.TABLES:
-            prefix = f"{layout.table_dir(table)}/"
-            metadata.execute(
-                "UPDATE ducklake_data_file SET path = substr(path, ?), path_is_relative = 1 "
-                "WHERE path_is_relative = 0 AND substr(path, 1, ?) = ?",
-                (len(prefix) + 1, len(prefix), prefix),
-            )
-        metadata.commit()
-
-
-class _metadata:  # noqa: N801 - used as a function
-    """The catalog as plain SQLite."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._connection = sqlite3.connect(layout.catalog, timeout=_BUSY_TRIES * _BUSY_WAIT_S)
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-
-def is_complete(layout: Layout) -> bool:
-    """Return whether the catalog is there with all its tables."""
-    if not layout.catalog.exists():
-        return False
-    with _metadata(layout) as metadata:
-        try:
-            found = metadata.execute("SELECT count(*) FROM ducklake_table WHERE table_name = 'sealed_logs'").fetchone()
-        except sqlite3.OperationalError:
-            return False
-    return bool(found[0])
-
-
-def _create(layout: Layout, connection: duckdb.DuckDBPyConnection) -> None:
-    """Attach and make the tables; whoever comes first does it while the others wait."""
-    lock = FileLock(layout.root / "create.lock")
-    lock.acquire(wait=True)
-    try:
-        _attach(layout, connection, read_only=False)
-        _create_tables(layout, connection)
-    finally:
-        lock.release()
-
-
-def _attach(layout: Layout, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
-    path, data = _quoted(f"ducklake:sqlite:{layout.catalog}"), _quoted(f"{layout.data}/")
-    mode = ", READ_ONLY" if read_only else ""
-    patiently(lambda: connection.execute(f"ATTACH {path} AS {LAKE} (DATA_PATH {data}, OVERRIDE_DATA_PATH true{mode})"))
-
-
-def _create_tables(layout: Layout, connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("BEGIN")
-    for name, columns in schema.TABLES.items():
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {LAKE}.{name} ({schema.sql_columns(columns)})")
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {LAKE}.sealed_logs ({_SEALED_LOGS})")
-    connection.execute("COMMIT")
-    with _metadata(layout) as metadata:
-        metadata.execute("PRAGMA journal_mode = WAL")
-
-
-def _load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Load the copy that its PyPI package carries, else what DuckDB itself installs."""
-    spec = find_spec(f"duckdb_extension_{name}")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        for file in Path(folder).glob(f"extensions/v{duckdb.__version__}/*.duckdb_extension"):
-            connection.execute(f"LOAD {_quoted(str(file))}")
-            return
-    connection.execute(f"INSTALL {name}")
-    connection.execute(f"LOAD {name}")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

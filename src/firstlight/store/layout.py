@@ -19,6 +19,9 @@ from pathlib import Path
 
 from firstlight.errors import StorageError, StorageFull
 
+FileKey = tuple[str, int]
+"""Writer and sequence number of a log file."""
+
 _FULL_ERRNOS = frozenset({28, 122})  # ENOSPC, EDQUOT
 
 

@@ -4,26 +4,27 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from firstlight.errors import StorageError
 from firstlight.model import Kind, Series
-from firstlight.store import catalog, columns, schema
-from firstlight.store.layout import Layout
-from firstlight.store.tail import FileKey, FileTail, Tail
+from firstlight.store import columns, schema
+from firstlight.store.catalog import Catalog, Snapshot
+from firstlight.store.layout import FileKey, Layout
+from firstlight.store.tail import FileTail, Tail
 
 DEFAULT_MEMORY_BYTES = 128 * 2**20
 DEFAULT_THREADS = 2
+_MAX_SPILL = "4GB"
 
 
 @dataclass(frozen=True)
 class View:
     """What a query sees: a snapshot of the catalog and the log files whose rows are not in it."""
 
-    snapshot: int
+    snapshot: Snapshot
     files: dict[FileKey, FileTail]
 
 
@@ -46,13 +47,10 @@ class LakeReader:
             raise StorageError(f"there is no lake in {layout.root}; 'firstlight up --data {layout.root}' makes one")
         self.layout = layout
         self.tail = Tail(layout)
-        spill = layout.spill if os.access(layout.root, os.W_OK) else None
-        self.database = catalog.connect(
-            layout, memory_limit_bytes=memory_limit_bytes, threads=threads, read_only=True, temp_dir=spill
-        )
-        confine(self.database, [layout.root])
+        self.catalog = Catalog(layout)
+        self.catalog.snapshot()
+        self.database = confined_database(layout, memory_limit_bytes, threads)
         self._lock = threading.Lock()
-        self._sealed: tuple[int, frozenset[FileKey]] = (-1, frozenset())
         self._sealed_series: tuple[int, dict[int, Series]] = (-1, {})
         self._merged_key: tuple[int, ...] = ()
         self._merged: dict[int, Series] = {}
@@ -61,9 +59,16 @@ class LakeReader:
     def view(self) -> View:
         """Look at the logs first and the catalog after: a file sealed in between is then taken from the catalog."""
         files = self.tail.refresh()
-        snapshot = catalog.snapshot_id(self.layout)
-        sealed = self._sealed_at(snapshot)
-        return View(snapshot, {key: file for key, file in files.items() if key not in sealed})
+        snapshot = self.catalog.snapshot()
+        return View(snapshot, {key: file for key, file in files.items() if key not in snapshot.sealed})
+
+    def segments(self, table: str, view: View) -> str:
+        """Return SQL for the sealed rows of ``table``: something that can follow FROM."""
+        paths = view.snapshot.segments.get(table, ())
+        if not paths:
+            nothing = ", ".join(f'NULL::{schema.SQL_TYPES[c.type]} AS "{c.name}"' for c in schema.TABLES[table])
+            return f"(SELECT {nothing} WHERE false)"
+        return f"read_parquet([{', '.join(map(_quoted, paths))}])"
 
     def tail_table(self, name: str, view: View) -> pa.Table:
         """Return the tail's rows of table ``name`` (``samples`` in its own schema) in ``view``."""
@@ -84,39 +89,26 @@ class LakeReader:
                 self._series_table = columns.series_table(self._merged.items())
             return self._series_table
 
-    def newest_sealed_us(self, table: str) -> int | None:
-        """Return the newest time in the sealed rows of ``table``, microseconds; None when there are none."""
-        return catalog.newest_time_us(self.layout, table)
-
     def close(self) -> None:
         """Close the database."""
         self.database.close()
 
-    def _sealed_at(self, snapshot: int) -> frozenset[FileKey]:
-        known, sealed = self._sealed
-        if known != snapshot:
-            with self.database.cursor() as cursor:
-                sealed = frozenset(catalog.sealed_logs(cursor, snapshot))
-            self._sealed = snapshot, sealed
-        return sealed
-
     def _merge_series(self, view: View) -> None:
-        key = (view.snapshot, *(len(file.series) for file in view.files.values()))
+        key = (view.snapshot.number, *(len(file.series) for file in view.files.values()))
         if key == self._merged_key:
             return
         known, sealed = self._sealed_series
-        if known != view.snapshot:
-            sealed = self._read_series(view.snapshot)
-            self._sealed_series = view.snapshot, sealed
+        if known != view.snapshot.number:
+            sealed = self._read_series(view)
+            self._sealed_series = view.snapshot.number, sealed
         merged = dict(sealed)
         for file in view.files.values():
             merged.update(file.series)
         self._merged_key, self._merged, self._series_table = key, merged, None
 
-    def _read_series(self, snapshot: int) -> dict[int, Series]:
-        query = f"SELECT * FROM {catalog.LAKE}.series AT (VERSION => {snapshot})"
+    def _read_series(self, view: View) -> dict[int, Series]:
         with self.database.cursor() as cursor:
-            rows = catalog.patiently(lambda: cursor.execute(query).to_arrow_table())
+            rows = cursor.execute(f"FROM {self.segments('series', view)}").to_arrow_table()
         return dict(_series_rows(rows))
 
 
@@ -129,9 +121,25 @@ def _series_rows(table: pa.Table) -> Iterable[tuple[int, Series]]:
         )
 
 
-def confine(database: duckdb.DuckDBPyConnection, directories: list[Path]) -> None:
-    """Let a database touch no files but those below ``directories``, for good."""
-    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in directories)
-    database.execute(f"SET allowed_directories = [{listed}]")
+def confined_database(layout: Layout, memory_limit_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
+    """Return an empty database that can touch no files but those of the lake."""
+    spill = str(layout.spill) if os.access(layout.root, os.W_OK) else ""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{memory_limit_bytes}B",
+        "threads": threads,
+        "temp_directory": spill,
+        "max_temp_directory_size": _MAX_SPILL,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    database = duckdb.connect(":memory:", config=config)
+    database.execute("SET TimeZone = 'UTC'")
+    database.execute("SET parquet_metadata_cache = true")
+    database.execute(f"SET allowed_directories = [{_quoted(str(layout.root))}]")
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
+    return database
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -18,14 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from firstlight.errors import StorageError
-from firstlight.store import catalog, columns, schema, segment
-from firstlight.store.layout import FileLock, Layout, explain
-from firstlight.store.tail import TAIL_TABLES, FileKey, FileTail
+from firstlight.store import columns, lakehouse, schema, segment
+from firstlight.store.catalog import Catalog
+from firstlight.store.layout import FileKey, FileLock, Layout, explain
+from firstlight.store.tail import TAIL_TABLES, FileTail
 
 MAX_GROUP_BYTES = 128 * 2**20
 """Log bytes that are sealed together; bounds memory."""
 
-_KEEPER_MEMORY_BYTES = 256 * 2**20
 _NEWBORN_S = 60.0
 """A younger directory may belong to a writer that has not taken its lock yet."""
 
@@ -75,9 +75,9 @@ def _seal_all(layout: Layout) -> Report:
     report = Report()
     pending = [key for key, _ in finished_logs(layout)]
     if pending:
-        connection = catalog.connect(layout, memory_limit_bytes=_KEEPER_MEMORY_BYTES, threads=1, temp_dir=None)
+        connection = lakehouse.connect(layout)
         try:
-            sealed = catalog.sealed_logs(connection, catalog.snapshot_id(layout))
+            sealed = Catalog(layout).snapshot().sealed
             for group in _groups(layout, [key for key in pending if key not in sealed]):
                 _seal_group(layout, connection, group, report)
         finally:
@@ -109,7 +109,7 @@ def _seal_group(
     tables = {name: pa.concat_tables([f.table(name) for f in files.values()]) for name in TAIL_TABLES}
     tables["series"] = _new_series(connection, columns.series_table(series.items()))
     segments = {name: _write(layout, name, table, group[0], report) for name, table in tables.items() if table.num_rows}
-    catalog.register(connection, layout, segments, group)
+    lakehouse.register(connection, layout, segments, group)
     report.logs += len(group)
 
 
@@ -130,8 +130,8 @@ def _new_series(connection: duckdb.DuckDBPyConnection, found: pa.Table) -> pa.Ta
     if not found.num_rows:
         return found
     connection.register("found_series", found.select(["series_id"]))
-    query = f"SELECT DISTINCT series_id FROM {catalog.LAKE}.series SEMI JOIN found_series USING (series_id)"
-    known = catalog.patiently(lambda: connection.execute(query).to_arrow_table())
+    query = f"SELECT DISTINCT series_id FROM {lakehouse.LAKE}.series SEMI JOIN found_series USING (series_id)"
+    known = lakehouse.patiently(lambda: connection.execute(query).to_arrow_table())
     connection.unregister("found_series")
     return found.filter(pc.invert(pc.is_in(found["series_id"], known["series_id"].combine_chunks())))
 

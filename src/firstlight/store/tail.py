@@ -12,11 +12,8 @@ import pyarrow as pa
 from firstlight.model import Series
 from firstlight.store import columns, schema
 from firstlight.store.frame import RowGroup, rows_of, series_of, unpack
-from firstlight.store.layout import Layout
+from firstlight.store.layout import FileKey, Layout
 from firstlight.store.wal import read_frames
-
-FileKey = tuple[str, int]
-"""Writer and sequence number of a log file."""
 
 _MAX_PIECES = 32
 
