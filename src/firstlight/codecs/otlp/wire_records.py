@@ -18,6 +18,9 @@ RAW_MAX_BYTES = 128
 """A longer attribute is unlikely to come again."""
 
 _FIRST, _SECOND = 0x0A, 0x12
+_LEAST_PAIR_BYTES = 6
+"""Two tags and lengths for key and value, one more pair for the text in the value."""
+
 _SCALARS = (str, int, float, bool)
 
 Row = TypeVar("Row", Event, Span)
@@ -39,8 +42,7 @@ class Known:
 
     def learn_pair(self, raw: bytes) -> tuple[str, Any]:
         """Return the attribute that ``raw`` is."""
-        message = parse("KeyValue", raw)
-        pair = cut(message.key), plain(message.value)
+        pair = _text_pair(raw) or _any_pair(raw)
         if len(raw) <= RAW_MAX_BYTES and isinstance(pair[1], _SCALARS):
             _remember(self.pairs, raw, pair)
         return pair
@@ -53,6 +55,24 @@ class Known:
         """Return subsystem and component of the scope that ``raw`` is."""
         scope = self._scopes.get(raw)
         return scope or _remember(self._scopes, raw, split_scope(parse("InstrumentationScope", raw)))
+
+
+def _text_pair(raw: bytes) -> tuple[str, str] | None:
+    """Return a short attribute whose value is text; None when it is another one.  All its lengths take one byte."""
+    size = len(raw)
+    if not _LEAST_PAIR_BYTES <= size < MORE or raw[0] != _FIRST:
+        return None
+    value_at = 2 + raw[1]
+    if value_at + 4 > size or raw[value_at] != _SECOND or raw[value_at + 1] != size - value_at - 2:
+        return None
+    if raw[value_at + 2] != _FIRST or raw[value_at + 3] != size - value_at - 4:
+        return None
+    return text_at(raw, 2, value_at), text_at(raw, value_at + 4, size)
+
+
+def _any_pair(raw: bytes) -> tuple[str, Any]:
+    message = parse("KeyValue", raw)
+    return cut(message.key), plain(message.value)
 
 
 def _remember(known: dict[K, V], key: K, value: V) -> V:
