@@ -286,7 +286,7 @@ def _opentelemetry_spans() -> Running:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
     class Nowhere(SpanExporter):
-        def export(self, spans: "list[ReadableSpan]") -> SpanExportResult:
+        def export(self, _: "list[ReadableSpan]") -> SpanExportResult:
             return SpanExportResult.SUCCESS
 
     provider = TracerProvider(shutdown_on_exit=False)

@@ -23,6 +23,7 @@ TOKEN_VARIABLE = "FIRSTLIGHT_TOKEN"  # noqa: S105 - the variable's name
 _SIGNALS = {"traces": "spans", "metrics": "samples", "logs": "events"}
 
 _lock = Lock()
+_sessions: dict[int, str] = {}
 _telemetry: Telemetry | None = None
 
 MakeExporter = Callable[[Ledger], Exporter]
@@ -97,6 +98,15 @@ def configure(  # noqa: PLR0913 - each is one thing a host may want to say
     return one
 
 
+def _session_id() -> str:
+    """Return this process's own id; a forked child is another process."""
+    pid = os.getpid()
+    if pid not in _sessions:
+        _sessions.clear()
+        _sessions[pid] = uuid4().hex
+    return _sessions[pid]
+
+
 def _level(level: Level | str) -> Level:
     return parse_level(level) if isinstance(level, str) else level
 
@@ -140,6 +150,6 @@ def _sender(found: RecordingSettings, attributes: Mapping[str, Any]) -> Callable
             "telemetry.sdk.version": __version__,
             **attributes,
         }
-        return Resource(found.service or UNKNOWN_SERVICE, uuid4().hex, socket.gethostname(), os.getpid(), said)
+        return Resource(found.service or UNKNOWN_SERVICE, _session_id(), socket.gethostname(), os.getpid(), said)
 
     return describe

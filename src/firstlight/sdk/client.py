@@ -74,8 +74,8 @@ _Route = tuple[Sink | None, Resource | None, Delivery | None]
 class Telemetry:
     """Records events, spans and metrics of this process and delivers them.
 
-    Scopes, instruments and spans work from the start and for ever.  Without :meth:`deliver` records go to ``fallback``, but
-    not within the first second, so that a program can say where before its first record leaves.
+    Scopes, instruments and spans work from the start and for ever.  Without :meth:`deliver` records go to ``fallback``,
+    but not within the first second, so that a program can say where before its first record leaves.
 
     Args:
         fallback: where records go when nobody says.
@@ -137,7 +137,7 @@ class Telemetry:
     def deliver(self, delivery: Delivery, limits: Limits | None = None) -> None:
         """Deliver there from now on; what was recorded before still goes where it was meant to go, if anywhere."""
         with self._drain.lock:
-            known = self._sink is not None
+            known = self._delivery is not None
         if known:
             self._drain.tick(urgent=True)
         with self._drain.lock:

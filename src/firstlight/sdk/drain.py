@@ -44,8 +44,7 @@ class Drain:
 
     Args:
         stages: see :class:`Stages`.
-        target: asked at each tick where to; None means not known yet, keep the records.  Its argument says whether it is
-            urgent.
+        target: asked at each tick where to, and told whether it is urgent; None means not known yet, keep the records.
         high_water: records in the front above which most are sampled away; twice that many are never kept.
         report_interval_s: seconds between two reports of all instruments.
     """

@@ -3,7 +3,7 @@
 import atexit
 import os
 import sys
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakSet
 
 
@@ -24,6 +24,7 @@ class Forking(Protocol):
 
 
 _watched: WeakSet[Forking] = WeakSet()
+_known_to_multiprocessing: WeakSet[Forking] = WeakSet()
 _held: list[Forking] = []
 
 
@@ -35,8 +36,8 @@ def watch(one: Forking) -> None:
 def arm_exit(one: Forking) -> None:
     """Call ``one.exit`` when the process ends, be it a child of multiprocessing (which ends without ``atexit``)."""
     atexit.register(one.exit)
+    util = _multiprocessing_knows(one)
     process = sys.modules.get("multiprocessing.process")
-    util = sys.modules.get("multiprocessing.util")
     if process is not None and util is not None and process.parent_process() is not None:
         util.Finalize(None, one.exit, exitpriority=0)
 
@@ -46,13 +47,19 @@ def disarm_exit(one: Forking) -> None:
     atexit.unregister(one.exit)
 
 
+def _multiprocessing_knows(one: Forking) -> Any:
+    """Have multiprocessing arm ``one`` again in each child, after the child has forgotten what was armed; return it."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and one not in _known_to_multiprocessing:
+        _known_to_multiprocessing.add(one)
+        util.register_after_fork(one, arm_exit)
+    return util
+
+
 def _before() -> None:
     _held[:] = _watched
-    util = sys.modules.get("multiprocessing.util")
     for one in _held:
-        if util is not None:
-            # Its children forget what was armed while they forked, and then run these.
-            util.register_after_fork(one, arm_exit)
+        _multiprocessing_knows(one)
         one.before_fork()
 
 

@@ -1,12 +1,12 @@
 """The hot path: the one list, and the closures that append to it.
 
 A call appends one tuple: ``(time_ns, site, span, name, fields)``, or ``(time_ns, site, span, values)`` for a declared
-event; an ended span is appended itself.  The list is never replaced, and the drain takes ``records[:n]`` and then deletes
-it, so no lock is needed, nothing is lost and the order stays.
+event; an ended span is appended itself.  The list is never replaced, and the drain takes ``records[:n]`` and then
+deletes it, so no lock is needed, nothing is lost and the order stays.
 
-The closures share a cell, ``append``: putting another function in it changes all of them at once, those that the host keeps
-in variables of its own included.  For the same reason a level is silenced by exchanging the code of its functions, not the
-functions.
+The closures share a cell, ``append``: putting another function in it changes all of them at once, those that the host
+keeps in variables of its own included.  For the same reason a level is silenced by exchanging the code of its
+functions, not the functions.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Counter and gauge as the host holds them, and what every instrument is.
 
-What a call does is one C method, ``itertools.count().__next__`` or ``list.append``, which no other thread can cut in two.
-The lists are folded at each tick of the drain, by one thread at a time.
+What a call does is one C method, ``itertools.count().__next__`` or ``list.append``, which no other thread can cut in
+two.  The lists are folded at each tick of the drain, by one thread at a time.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,6 +10,8 @@ from math import isnan
 from typing import Any, NamedTuple, Self
 
 from firstlight.model import Kind
+
+_PLAIN_NUMBERS = frozenset({int, float})
 
 Row = tuple[str, tuple[tuple[str, str], ...], float]
 """Field, extra labels, value."""
@@ -182,22 +184,29 @@ class Gauge(Instrument):
 
     def inc(self, amount: float = 1.0) -> None:
         """Add ``amount``."""
-        self._step((amount,))
+        self._step((amount, 1))
 
     def dec(self, amount: float = 1.0) -> None:
         """Take ``amount`` away."""
-        self._step((-amount,))
+        self._step((amount, -1))
 
     def fold(self) -> None:
         """Apply what was set, added and taken away, in that order."""
         steps = take(self._steps)
-        last_set = next((at for at in range(len(steps) - 1, -1, -1) if type(steps[at]) is not tuple), None)
-        if last_set is not None:
-            found = self._sound(steps[last_set : last_set + 1], least=float("-inf"))
-            self._value = found[0] if found else self._value
-            del steps[: last_set + 1]
-        if steps:
-            self._value = (self._value or 0.0) + sum(self._sound([step[0] for step in steps], least=float("-inf")))
+        # What came before a set no longer matters.
+        last_set = next((at for at in range(len(steps) - 1, -1, -1) if type(steps[at]) in _PLAIN_NUMBERS), 0)
+        for step in steps[last_set:]:
+            self._apply(step)
+
+    def _apply(self, step: Any) -> None:
+        try:
+            if type(step) is tuple:
+                amount, sign = step
+                self._value = (self._value or 0.0) + sign * float(amount)
+            else:
+                self._value = float(step)
+        except (TypeError, ValueError, OverflowError):
+            self._keeper.invalid(1)
 
     def rows(self) -> Iterable[Row]:
         """Return the value, if there is one."""

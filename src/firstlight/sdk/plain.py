@@ -12,7 +12,7 @@ INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
 
 def plain_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return ``fields`` with text keys and plain values, at most ``MAX_FIELDS``; the very same dict if it is so already."""
+    """Return at most ``MAX_FIELDS`` of ``fields``, with text keys and plain values; the very same dict if it is so."""
     if len(fields) > MAX_FIELDS:
         fields = dict(list(fields.items())[:MAX_FIELDS])
     for key, value in fields.items():
@@ -68,7 +68,7 @@ def _plain_container(value: Any, depth: int) -> Any:
         return [plain(item, depth - 1) for item in list(value)[:MAX_ITEMS]]
     scalar = getattr(value, "item", None)
     if callable(scalar) and getattr(value, "shape", None) == ():
-        # A NumPy scalar, without importing NumPy; item() of one that has no Python type returns itself.
+        # A NumPy scalar, without importing NumPy; those without a type of Python's own give something like themselves.
         found = scalar()
-        return text(value) if found is value else plain(found, depth)
+        return plain(found) if type(found) in {bool, int, float, str} else text(value)
     return text(value)

@@ -90,22 +90,22 @@ class Registry:
         names = family.definition.label_names
         if family.pairs is not None or not _fits(names, values, named):
             self._troubles.misuse(f"{family.definition.name} has labels {names}, not {values or tuple(named)}")
-            return family if family.pairs is not None else self._overflow(family)
+            return family if family.pairs is not None else self._shared_line(family)
         key = tuple(map(text, values or (named[name] for name in names)))
         with self._lock:
             found = family.lines.get(key)
             if found is None:
                 if len(family.lines) >= self._max_lines:
-                    return self._overflow(family)
+                    self._troubles.say("overflow", f"{family.definition.name} has too many lines; the rest share one")
+                    return self._shared_line(family)
                 pairs = sorted_labels(dict(zip(names, key, strict=True)))
                 found = family.lines[key] = self._make(type(family), family.definition, pairs)
             return found
 
-    def _overflow(self, family: Instrument) -> Instrument:
+    def _shared_line(self, family: Instrument) -> Instrument:
         with self._lock:
             found = self._shared.get(id(family))
             if found is None:
-                self._troubles.say("overflow", f"{family.definition.name} has too many lines; the rest share one")
                 found = self._shared[id(family)] = self._make(type(family), family.definition, OVERFLOW_LABELS)
             return found
 

@@ -15,7 +15,7 @@ BATCH_SAMPLES = 4000
 class Reporter:
     """Writes what the registry holds into batches.
 
-    Counting lines get a first sample of zero at the time they began, so that the increase up to the first report is known.
+    A counting line gets a first sample of zero at the time it began, so that its increase up to the first report is known.
 
     Args:
         registry: the instruments.
@@ -27,6 +27,7 @@ class Reporter:
         self._ledger = ledger
         self._resource: Resource | None = None
         self._known: dict[Instrument, list[tuple[int, Series]]] = {}
+        self._begun: set[int] = set()
 
     def report(self, resource: Resource, now_ns: int) -> Iterator[Batch]:
         """Yield batches with the present state of every line that has one, then the recorder's own counters."""
@@ -51,12 +52,16 @@ class Reporter:
         if known is None:
             known = self._known[line] = [_identified(line, row, batch.resource) for row in rows]
             batch.series.update(known)
-            if line.created_ns < now_ns:
-                for (series_id, _), (_, _, value) in zip(known, line.zeros(), strict=False):
-                    batch.samples.add(series_id, line.created_ns, value)
+            self._begin(batch, line, known, now_ns)
         batch.series.update(known)
         for (series_id, _), (_, _, value) in zip(known, rows, strict=True):
             batch.samples.add(series_id, now_ns, value)
+
+    def _begin(self, batch: Batch, line: Instrument, known: list[tuple[int, Series]], now_ns: int) -> None:
+        for (series_id, _), (_, _, value) in zip(known, line.zeros(), strict=False):
+            if line.created_ns < now_ns and series_id not in self._begun:
+                batch.samples.add(series_id, line.created_ns, value)
+            self._begun.add(series_id)
 
 
 def _identified(line: Instrument, row: Row, resource: Resource) -> tuple[int, Series]:

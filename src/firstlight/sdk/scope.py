@@ -24,9 +24,10 @@ _PACKAGE = str(Path(__file__).parents[1])
 
 
 class OpenSpan(Protocol):
-    """Makes a span called ``name``; use it with ``with`` or as a decorator."""
+    """Makes spans."""
 
-    def __call__(self, name: str, /, **attributes: Any) -> Span: ...
+    def __call__(self, name: str, /, **attributes: Any) -> Span:
+        """Make a span called ``name``; use it with ``with`` or as a decorator."""
 
 
 class Scope:

@@ -38,6 +38,7 @@ class Sink:
         self._wake = Event()
         self._busy = Lock()
         self._deadline_s: float | None = None
+        self._gave_up = False
         self._thread: Thread | None = None
 
     def start(self) -> None:
@@ -57,7 +58,10 @@ class Sink:
             self.outbox.hurry(on=False)
 
     def close(self, timeout_s: float) -> bool:
-        """Deliver what can be delivered in time, drop and count the rest as ``undelivered``, close the exporter."""
+        """Deliver what can be delivered in time, drop and count the rest as ``undelivered``, close the exporter.
+
+        Returns whether nothing was undelivered.
+        """
         deadline_s = self._deadline_s = monotonic() + timeout_s
         done = self.flush(timeout_s)
         if not done:
@@ -71,7 +75,7 @@ class Sink:
                 self._close_exporter()
             finally:
                 self._busy.release()
-        return done
+        return done and not self._gave_up
 
     def _run(self) -> None:
         while self._deadline_s is None or not self.outbox.is_empty():
@@ -89,6 +93,7 @@ class Sink:
             while (retry_after_s := self._try(batch)) is not None:
                 self._wake.clear()
                 if self._is_over():
+                    self._gave_up = True
                     self._ledger.dropped("undelivered", Rows.of(batch))
                     break
                 self._wake.wait(min(max(delay_s, retry_after_s), RETRY_MOST_S, self._left_s()))

@@ -1,0 +1,219 @@
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from time import monotonic, time
+from typing import Any
+
+import pytest
+
+from firstlight.errors import FirstlightError, NotReachable, Unavailable, UsageError
+from firstlight.export.otlp import OtlpExporter
+from firstlight.model import Batch, Event, Resource
+from firstlight.testing import check_exporter, sample_batch
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Collector:
+    """Answers as scripted, then with 200; keeps what it got."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.got: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.connections = 0
+        self.hang_up_next = False
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                collector.connections += 1
+                super().setup()
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if collector.hang_up_next:
+                    collector.hang_up_next = False
+                    self.close_connection = True
+                    return
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                collector.got.append((self.path, dict(self.headers), json.loads(body)))
+                status, headers, answer = collector.answers.pop(0) if collector.answers else (200, {}, b"{}")
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    made = Collector()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def exporter(collector: Collector) -> Iterator[OtlpExporter]:
+    made = OtlpExporter(collector.url, token="secret", headers={"X-Tenant": "a"}, retry_for_s=0.5)
+    yield made
+    made.close()
+
+
+def logs(count: int = 1) -> Batch:
+    batch = Batch(Resource("shop"))
+    batch.events += [Event(number, "step") for number in range(count)]
+    return batch
+
+
+def test_each_signal_goes_to_its_path_over_one_connection(collector: Collector, exporter: OtlpExporter) -> None:
+    exporter.export(sample_batch())
+    exporter.export(logs())
+    assert [path for path, _, _ in collector.got] == ["/v1/traces", "/v1/metrics", "/v1/logs", "/v1/logs"]
+    assert collector.connections == 1
+    _, headers, body = collector.got[0]
+    assert headers["Authorization"] == "Bearer secret"
+    assert headers["X-Tenant"] == "a"
+    assert headers["Content-Type"] == "application/json"
+    assert body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"] == "pay"
+
+
+def test_it_keeps_the_contract(collector: Collector) -> None:
+    check_exporter(lambda: OtlpExporter(collector.url))
+
+
+def test_long_bodies_are_compressed(collector: Collector, exporter: OtlpExporter) -> None:
+    exporter.export(logs(1))
+    exporter.export(logs(100))
+    short, long = collector.got
+    assert "Content-Encoding" not in short[1]
+    assert long[1]["Content-Encoding"] == "gzip"
+    assert len(long[2]["resourceLogs"][0]["scopeLogs"][0]["logRecords"]) == 100
+
+
+def test_a_path_in_the_endpoint_is_kept(collector: Collector) -> None:
+    exporter = OtlpExporter(f"{collector.url}/otlp/")
+    exporter.export(logs())
+    exporter.close()
+    assert collector.got[0][0] == "/otlp/v1/logs"
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_what_may_be_sent_again_is(collector: Collector, exporter: OtlpExporter, status: int) -> None:
+    collector.answers = [(status, {"Retry-After": "0"}, b""), (status, {"Retry-After": "0.01"}, b"")]
+    exporter.export(logs())
+    assert len(collector.got) == 3
+
+
+@pytest.mark.parametrize("after", ["3600", formatdate(time() + 3600, usegmt=True)])
+def test_a_long_wait_is_left_to_the_caller(collector: Collector, exporter: OtlpExporter, after: str) -> None:
+    collector.answers = [(503, {"Retry-After": after}, b"")]
+    with pytest.raises(Unavailable) as raised:
+        exporter.export(logs())
+    assert 3500 < raised.value.retry_after_s <= 3600
+    assert len(collector.got) == 1
+
+
+def test_trying_again_without_advice_ends(collector: Collector, exporter: OtlpExporter) -> None:
+    collector.answers = [(503, {"Retry-After": "soon"}, b"")] * 50
+    begin_s = monotonic()
+    with pytest.raises(Unavailable):
+        exporter.export(logs())
+    assert monotonic() - begin_s < 5
+    assert 1 <= len(collector.got) < 50
+
+
+def test_after_a_failure_the_same_batch_goes_on_where_it_stopped(collector: Collector, exporter: OtlpExporter) -> None:
+    collector.answers = [(200, {}, b"{}"), (503, {"Retry-After": "60"}, b"")]
+    batch = sample_batch()
+    with pytest.raises(Unavailable):
+        exporter.export(batch)
+    exporter.export(batch)
+    assert [path for path, _, _ in collector.got] == ["/v1/traces", "/v1/metrics", "/v1/metrics", "/v1/logs"]
+
+
+def test_what_is_turned_down_for_good_is_told_and_the_rest_delivered(collector: Collector) -> None:
+    heard: list[tuple[str, int, str]] = []
+    exporter = OtlpExporter(collector.url, on_rejected=lambda *args: heard.append(args))
+    partial = b'{"partialSuccess": {"rejectedDataPoints": "2", "errorMessage": "too old"}}'
+    collector.answers = [(400, {}, b"no such thing"), (200, {}, partial)]
+    exporter.export(sample_batch())
+    exporter.close()
+    assert [path for path, _, _ in collector.got] == ["/v1/traces", "/v1/metrics", "/v1/logs"]
+    assert [(signal, rows) for signal, rows, _ in heard] == [("traces", 1), ("metrics", 2)]
+    assert "400: no such thing" in heard[0][2]
+    assert heard[1][2] == "too old"
+
+
+def test_without_a_listener_it_raises(collector: Collector, exporter: OtlpExporter) -> None:
+    collector.answers = [(413, {}, b"too long")]
+    with pytest.raises(FirstlightError, match=r"1 rows of logs: .* 413: too long") as raised:
+        exporter.export(logs())
+    assert not isinstance(raised.value, Unavailable)
+
+
+@pytest.mark.parametrize("answer", [b"", b"not json", b"[]", b'{"partialSuccess": null}', b'{"partialSuccess": 3}'])
+def test_odd_answers_of_success_are_success(collector: Collector, exporter: OtlpExporter, answer: bytes) -> None:
+    collector.answers = [(200, {}, answer)]
+    exporter.export(logs())
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again(
+    collector: Collector, exporter: OtlpExporter
+) -> None:
+    exporter.export(logs())
+    collector.hang_up_next = True
+    exporter.export(logs())
+    assert len(collector.got) == 2
+    assert collector.connections == 2
+
+
+def test_nobody_there_says_what_to_do(collector: Collector) -> None:
+    exporter = OtlpExporter("http://127.0.0.1:9")
+    with pytest.raises(NotReachable, match=r"http://127\.0\.0\.1:9.*firstlight up"):
+        exporter.export(logs())
+    exporter.close()
+
+
+@pytest.mark.parametrize("endpoint", ["", "127.0.0.1:4318", "ftp://a", "http://", "http://[::1", "http://a:99999"])
+def test_a_wrong_endpoint_is_refused_at_once(endpoint: str) -> None:
+    with pytest.raises(UsageError, match=r"http://127\.0\.0\.1:4318"):
+        OtlpExporter(endpoint)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_uses_a_connection_of_its_own(collector: Collector, exporter: OtlpExporter) -> None:
+    exporter.export(logs())
+    child = os.fork()
+    if child == 0:
+        try:
+            exporter.export(logs())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    exporter.export(logs())
+    assert len(collector.got) == 3
+    assert collector.connections == 2

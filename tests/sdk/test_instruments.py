@@ -1,0 +1,160 @@
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstlight.errors import UsageError
+from firstlight.export.memory import MemoryExporter
+from firstlight.model import Resource
+from firstlight.sdk.client import Delivery, Limits, Telemetry
+from firstlight.sdk.histogram import Histogram
+from firstlight.sdk.ledger import Rows
+from firstlight.testing import FakeClock
+
+
+class Recorder:
+    def __init__(self, raise_errors: bool) -> None:
+        self.memory = MemoryExporter()
+        self.clock = FakeClock()
+        delivery = Delivery(lambda _: self.memory, lambda: Resource("shop", "session"))
+        limits = Limits(lines=3, linger_s=0.0)
+        self.telemetry = Telemetry(delivery, limits, now=self.clock, raise_errors=raise_errors)
+        self.telemetry.deliver(delivery)
+
+    def latest(self, name: str, field: str = "value") -> dict[tuple[tuple[str, str], ...], float]:
+        assert self.telemetry.flush()
+        return self.memory.latest(name, field)
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    made = Recorder(raise_errors=False)
+    yield made
+    made.telemetry.shutdown()
+
+
+def test_counter_adds_ones_and_amounts(recorder: Recorder) -> None:
+    requests = recorder.telemetry.counter("requests_total", unit="1", help="Requests.")
+    requests.inc()
+    requests.inc()
+    requests.add(0.5)
+    assert recorder.latest("requests_total") == {(): 2.5}
+    series = next(
+        one for batch in recorder.memory.batches for one in batch.series.values() if one.name == "requests_total"
+    )
+    assert (series.service, series.session_id, series.kind, series.unit) == ("shop", "session", "counter", "1")
+    assert series.description == "Requests."
+
+
+def test_what_is_no_amount_is_counted_and_the_rest_kept(recorder: Recorder) -> None:
+    total, sizes, level = (
+        recorder.telemetry.counter("c"),
+        recorder.telemetry.histogram("h"),
+        recorder.telemetry.gauge("g"),
+    )
+    for value in (1, -1, math.nan, "text", None, Fraction(1, 2)):
+        total.add(value)
+    for value in (0.2, math.nan, "text", 7, True):
+        sizes.observe(value)
+    level.set(3)
+    level.set("text")
+    level.inc("text")
+    level.dec("text")
+    assert recorder.latest("c") == {(): 1.5}
+    assert recorder.latest("h", "count") == {(): 3.0}
+    assert recorder.latest("h", "sum") == {(): 8.2}
+    assert recorder.latest("g") == {(): 3.0}
+    assert recorder.telemetry.counts().dropped == {"invalid": Rows(samples=4 + 2 + 3)}
+
+
+def test_gauge_applies_steps_in_order_and_is_silent_before(recorder: Recorder) -> None:
+    length = recorder.telemetry.gauge("queue_length")
+    assert recorder.latest("queue_length") == {}
+    length.set(10)
+    length.inc()
+    length.set(3)
+    length.inc(2)
+    length.dec()
+    assert recorder.latest("queue_length") == {(): 4.0}
+    length.dec(4)
+    assert recorder.latest("queue_length") == {(): 0.0}
+
+
+@given(st.lists(st.floats(allow_nan=False, width=32) | st.integers(-5, 5), max_size=200))
+def test_histogram_counts_each_value_in_its_bucket_however_many_there_are(values: list[float]) -> None:
+    recorder = Recorder(raise_errors=True)
+    sizes = recorder.telemetry.histogram("sizes", buckets=(-1, 0, 0.5, 2))
+    for value in values:
+        sizes.observe(value)
+    found = recorder.latest("sizes", "bucket")
+    for bound, edge in ((-1.0, "-1.0"), (0.0, "0.0"), (0.5, "0.5"), (2.0, "2.0"), (math.inf, "+Inf")):
+        assert found[("le", edge),] == sum(value <= bound for value in values)
+    assert recorder.latest("sizes", "count") == {(): len(values)}
+    recorder.telemetry.shutdown()
+
+
+def test_a_counting_line_begins_at_zero_when_it_began(recorder: Recorder) -> None:
+    total = recorder.telemetry.counter("c_total")
+    began_ns = recorder.clock.time_ns
+    total.inc()
+    recorder.clock.advance(2)
+    recorder.telemetry.flush()
+    recorder.clock.advance(5)
+    recorder.telemetry.flush()
+    points = [
+        (time_ns - began_ns, value)
+        for batch in recorder.memory.batches
+        for id_, time_ns, value in zip(
+            batch.samples.series_ids, batch.samples.times_ns, batch.samples.values, strict=True
+        )
+        if batch.series[id_].name == "c_total"
+    ]
+    assert points == [(0, 0.0), (2_000_000_000, 1.0), (7_000_000_000, 1.0)]
+
+
+def test_labels_go_by_position_or_name_and_as_text(recorder: Recorder) -> None:
+    family = recorder.telemetry.counter("requests_total", labels=("method", "status"))
+    assert family.labels("GET", 200) is family.labels(status="200", method="GET")
+    assert family.labels("GET", True) is not family.labels("GET", 1)
+    family.labels("GET", 200).inc()
+    assert recorder.latest("requests_total")[("method", "GET"), ("status", "200")] == 1
+
+
+def test_further_label_values_share_one_line(recorder: Recorder) -> None:
+    family = recorder.telemetry.counter("requests_total", labels=("user",))
+    for user in range(10):
+        family.labels(user).inc()
+    found = recorder.latest("requests_total")
+    assert found[("otel.metric.overflow", "true"),] == 7
+    assert len(found) == 4
+
+
+def test_registering_again_gives_the_same_and_contradictions_name_both_places(recorder: Recorder) -> None:
+    telemetry = recorder.telemetry
+    first = telemetry.counter("things_total", labels=("kind",))
+    assert telemetry.counter("things_total", labels=("kind",)) is first
+    assert telemetry.scope("other").counter("things_total") is not first
+    with pytest.raises(UsageError, match=r"test_instruments.py:\d+.*test_instruments.py:\d+"):
+        telemetry.gauge("things_total", labels=("kind",))
+    with pytest.raises(UsageError, match="label_names"):
+        telemetry.counter("things_total", labels=("sort",))
+    assert isinstance(telemetry.histogram("seconds", buckets=(1, 2)), Histogram)
+    with pytest.raises(UsageError, match="bounds"):
+        telemetry.histogram("seconds", buckets=(1, 3))
+
+
+@pytest.mark.parametrize("buckets", [(2, 1), (1, 1), (1, math.inf), (math.nan,)])
+def test_impossible_buckets_are_refused(recorder: Recorder, buckets: tuple[float, ...]) -> None:
+    with pytest.raises(UsageError, match="buckets"):
+        recorder.telemetry.histogram("seconds", buckets=buckets)
+
+
+def test_a_span_whose_histogram_name_is_taken_is_still_recorded(recorder: Recorder) -> None:
+    recorder.telemetry.counter("work_seconds").inc()
+    with recorder.telemetry.span("work"):
+        pass
+    assert recorder.latest("work_seconds") == {(): 1.0}
+    assert [span.name for span in recorder.memory.spans] == ["work"]
