@@ -1,6 +1,6 @@
 """``python -m bench`` runs every benchmark, ``python -m bench hot_path`` one; exit code 1 when a bar is missed.
 
-A module here is a benchmark when it has ``benchmark()``, which runs in this process, or ``main()``, a program of its own.
+A module here is a benchmark when it has ``benchmark()``, run in this process, or ``main()``, a program of its own.
 """
 
 import argparse

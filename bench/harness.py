@@ -1,8 +1,8 @@
 """The one way to measure: contenders take turns in the same process and run, and what counts is their ratio.
 
 A benchmark module has ``benchmark() -> Benchmark``.  In each round every contender of a group runs once, in an order
-that rotates, so that whatever else the machine does falls on all of them.  A ratio is taken within each round; shown are the
-median and the middle half of all rounds.
+that rotates, so that whatever else the machine does falls on all of them.  A ratio is taken within each round; shown
+are the median and the middle half of all rounds.
 """
 
 import json

@@ -35,17 +35,21 @@ class Scope:
 
     Attributes:
         name: the scope.
-        trace: records an event at this level, as do ``debug``, ``info``, ``warn``, ``error`` and ``critical``.
+        trace: records an event at this level, as do ``debug``, ``info``, ``warn`` (or ``warning``), ``error`` and ``critical``.
         debug_on: whether debug events are recorded; ask it before computing fields for one.
         span: makes a span.
     """
 
-    __slots__ = ("_telemetry", "critical", "debug", "debug_on", "error", "info", "name", "span", "trace", "warn")
+    __slots__ = (
+        *("_telemetry", "debug_on", "name", "span"),
+        *("critical", "debug", "error", "info", "trace", "warn", "warning"),
+    )
 
     trace: Emit
     debug: Emit
     info: Emit
     warn: Emit
+    warning: Emit
     error: Emit
     critical: Emit
     span: OpenSpan
@@ -56,6 +60,7 @@ class Scope:
         self._telemetry = telemetry
         for level in Level:
             setattr(self, level.name.lower(), telemetry.tapped(telemetry.front.emitter(Site(name, level))))
+        self.warning = self.warn
         self.span = partial(telemetry.front.span_class, Site(name, Level.INFO))
         self.debug_on = telemetry.threshold(name) <= Level.DEBUG
 
