@@ -17,7 +17,7 @@ PATIENCE_MS = 15_000
 # Collects what the content security policy refuses, from the first moment on.
 WATCH_POLICY = """
     window.refused = [];
-    document.addEventListener("securitypolicyviolation", (event) => refused.push(`${event.violatedDirective} ${event.blockedURI}`));
+    document.addEventListener("securitypolicyviolation", (event) => refused.push(event.violatedDirective));
 """
 
 

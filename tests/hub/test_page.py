@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.hub.page_session import Hub, opened, running_browser, running_hub, until
+from tests.hub.page_session import WATCH_POLICY, Hub, opened, running_browser, running_hub, until
 
 CHARTS = ("cpu", "memory", "load", "network", "disk")
 # How many pixels of a chart's canvas have anything drawn on them, and what they look like.
@@ -52,7 +52,7 @@ def test_it_loads_from_the_hub_alone_without_an_error(browser: Browser, hub: Hub
     page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.add_init_script("window.refused = []; addEventListener('securitypolicyviolation', (e) => refused.push(e.blockedURI))")
+    page.add_init_script(WATCH_POLICY)
     answer = page.goto(hub.url)
     page.wait_for_selector("#link[data-state=live]")
     page.wait_for_selector("[data-plot=cpu] canvas")
@@ -97,7 +97,8 @@ def test_history_is_drawn_and_the_trouble_is_said_where_the_stream_does_not_come
 
 
 def test_a_refused_question_is_shown_with_the_hubs_own_words(page: Page) -> None:
-    page.evaluate("import('/static/api.js').then(({ get }) => get('/api/events', { level: 'LOUD' }, 'question').catch(() => 0))")
+    ask = "get('/api/events', { level: 'LOUD' }, 'question').catch(() => 0)"
+    page.evaluate(f"import('/static/api.js').then(({{ get }}) => {ask})")
     shown = page.locator(".problems p", has_text="question")
     shown.wait_for()
     assert "no level 'LOUD'" in shown.inner_text()
@@ -130,7 +131,8 @@ def test_an_unknown_score_is_never_drawn_as_zero(page: Page) -> None:
         const part = { name: "heat", score: null, weight: 1, evidence: "no sensor", source: "" };
         const place = document.createElement("div");
         const before = health.value;
-        health.value = { time_ns: Date.now() * 1e6, overall: { score: null, state: "unknown", parts: [part] }, subsystems: {} };
+        const overall = { score: null, state: "unknown", parts: [part] };
+        health.value = { time_ns: Date.now() * 1e6, overall, subsystems: {} };
         render(html`<${HealthView} />`, place);
         const out = [place.querySelector("h1").textContent, place.querySelector(".part .score").textContent,
             place.querySelectorAll(".part .fill, .needle").length];
@@ -267,8 +269,8 @@ def test_everything_is_reached_by_tab_and_shows_where_it_is(page: Page) -> None:
         reached.add(name)
         if name == "metric":
             break
-    wanted = {"5m", "15m", "1h", "6h", "pause", "theme", "help", *CHARTS, "event-level", "event-text", "event-hold", "metric"}
-    assert wanted <= reached
+    tools = {"5m", "15m", "1h", "6h", "pause", "theme", "help"}
+    assert {*tools, *CHARTS, "event-level", "event-text", "event-hold", "metric"} <= reached
 
 
 def test_shortcuts_are_listed_and_work(page: Page) -> None:
@@ -292,14 +294,14 @@ def test_arrow_keys_move_one_crosshair_through_all_charts(page: Page) -> None:
     page.focus("[data-plot=cpu]")
     page.keyboard.press("ArrowLeft")
     until(page, "/at \\d\\d:\\d\\d/.test(document.querySelector('#charts .bar').textContent)")
-    lefts = page.evaluate("[...document.querySelectorAll('#charts [data-plot]')].map((each) => each.uplot.cursor.left >= 0)")
-    assert all(lefts)
+    plots = "[...document.querySelectorAll('#charts [data-plot]')]"
+    assert page.evaluate(f"{plots}.every((each) => each.uplot.cursor.left >= 0)")
     page.keyboard.press("Escape")
     until(page, "/the last/.test(document.querySelector('#charts .bar').textContent)")
 
 
 def test_what_others_send_stays_text(page: Page, hub: Hub) -> None:
-    attack = "<img src=x onerror=\"window.harmed=1\"><script>window.harmed=1</script>"
+    attack = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>'
     hub.record(attack, body=attack, attributes={attack: attack}, scope=attack, service=attack)
     hub.measure("attack_depth", [1, 2, 3], {"label": attack, "__proto__": "x"}, service=attack)
     line = page.locator("#events li.event", has_text="<img src=x").first

@@ -53,7 +53,9 @@ def test_a_bucket_is_the_mean_of_its_points(blank: Page) -> None:
 
 
 def test_history_replaces_what_was_live(blank: Page) -> None:
-    body = "const l = new grid.Line(span); l.add(100, 2); l.load([100, 101], [7, 8]); l.add(102, 9); return l.values(100, 102)"
+    body = """const l = new grid.Line(span);
+        l.add(100, 2); l.load([100, 101], [7, 8]); l.add(102, 9);
+        return l.values(100, 102)"""
     assert grid(blank, body) == [7, 8, 9]
 
 
@@ -63,7 +65,9 @@ def test_the_pace_of_a_source_is_no_gap_but_silence_is(blank: Page) -> None:
 
 
 def test_a_line_keeps_no_more_than_its_window(blank: Page) -> None:
-    body = "const l = new grid.Line(span); for (let t = 0; t < 1000; t += 1) l.add(t, t); return [l.size, l.at(999), l.at(900)]"
+    body = """const l = new grid.Line(span);
+        for (let t = 0; t < 1000; t += 1) l.add(t, t);
+        return [l.size, l.at(999), l.at(900)]"""
     assert grid(blank, body) == [22, 999, None]
 
 
@@ -133,7 +137,7 @@ def test_figures_are_written_with_their_units(blank: Page, call: str, text: str)
 def test_a_page_that_nobody_sees_draws_nothing(browser: Browser, hub: Hub) -> None:
     with opened(browser, hub) as page:
         page.keyboard.press("1")
-        page.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.away, configurable: true }); window.away = true")
+        page.evaluate("window.away = true; Object.defineProperty(document, 'hidden', { get: () => window.away })")
         last = page.get_attribute("[data-plot=cpu]", "data-last")
         page.wait_for_timeout(2500)
         assert page.get_attribute("[data-plot=cpu]", "data-last") == last

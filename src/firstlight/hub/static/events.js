@@ -40,7 +40,7 @@ export function flush() {
     waiting.value = fresh.length;
     return;
   }
-  list.value = [...list.value, ...fresh.map(numbered)].slice(-LONGEST);
+  list.value = [...list.value, ...fresh.map(numbered)].sort((a, b) => a.time_ns - b.time_ns).slice(-LONGEST);
   fresh = [];
   waiting.value = 0;
 }
@@ -69,18 +69,25 @@ export async function load(evenHeld = false) {
   const answer = await get("/api/events", query, "events").catch(() => null);
   loading -= 1;
   if (!answer || loading) return;
-  const stored = new Map();
-  for (const event of answer.events) stored.set(fingerprint(event), (stored.get(fingerprint(event)) ?? 0) + 1);
-  fresh = fresh.filter((event) => {
-    const copies = stored.get(fingerprint(event)) ?? 0;
-    if (copies) stored.set(fingerprint(event), copies - 1);
-    return !copies;
-  });
+  const stored = byFingerprint(answer.events);
+  fresh = fresh.filter((event) => !stored.get(fingerprint(event))?.pop());
+  const known = byFingerprint(list.value);
   batch(() => {
     learn(answer.events);
-    list.value = answer.events.map(numbered);
+    list.value = answer.events.map((event) => known.get(fingerprint(event))?.pop() ?? numbered(event));
     flush();
   });
+}
+
+/** Events by all that they say; two that say the same are two. */
+function byFingerprint(events) {
+  const found = new Map();
+  for (const event of events) {
+    const print = fingerprint(event);
+    if (found.has(print)) found.get(print).push(event);
+    else found.set(print, [event]);
+  }
+  return found;
 }
 
 function learn(events) {
