@@ -36,6 +36,7 @@ test: lint types ## lint, types and the whole suite; ARGS="-k wal" goes to pytes
 
 lint: install ## ruff and the import arrows
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check --quiet . || { echo "error: not formatted; run: make format" >&2; exit 1; }
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 
 types: install ## mypy, strict
