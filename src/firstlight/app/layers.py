@@ -57,9 +57,10 @@ def leaves(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[Leaf]:
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             yield from leaves(field.type, f"{path}.")
         else:
-            meta = _meta(field.type)
-            secret = bool((meta.extra_json_schema or {}).get("writeOnly"))
-            yield Leaf(path, field.type, field.default, meta.description or "", secret)
+            metas = _metas(field.type)
+            description = next((meta.description for meta in metas if meta.description), "")
+            secret = any((meta.extra_json_schema or {}).get("writeOnly") for meta in metas)
+            yield Leaf(path, field.type, field.default, description, secret)
 
 
 def from_file(path: Path, known: Mapping[str, Leaf]) -> dict[str, Given]:
@@ -131,12 +132,9 @@ def build(struct: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     return struct(**content)
 
 
-def _meta(annotation: Any) -> msgspec.Meta:
-    if get_origin(annotation) is Annotated:
-        for extra in get_args(annotation)[1:]:
-            if isinstance(extra, msgspec.Meta):
-                return extra
-    return msgspec.Meta()
+def _metas(annotation: Any) -> list[msgspec.Meta]:
+    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return [extra for extra in extras if isinstance(extra, msgspec.Meta)]
 
 
 def _is_list(annotation: Any) -> bool:
