@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 LEVELS = {"INFO": 9, "WARN": 13, "ERROR": 17}
 PATIENCE_MS = 15_000
@@ -127,15 +127,20 @@ def running_browser(path: Path) -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, hub: Hub, width: int = 1280, **context: Any) -> Iterator[Page]:
-    """Give the page, live and with its charts drawn."""
+    """Give the page in a browser that has never seen it, live and with its charts drawn."""
     surroundings = browser.new_context(viewport={"width": width, "height": 900}, **context)
     try:
-        page = surroundings.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.add_init_script(WATCH_POLICY)
-        page.goto(hub.url)
-        page.wait_for_selector("#link[data-state=live]")
-        page.wait_for_selector("[data-plot=cpu] canvas")
-        yield page
+        yield look(surroundings, hub)
     finally:
         surroundings.close()
+
+
+def look(surroundings: BrowserContext, hub: Hub) -> Page:
+    """Return the page in a new tab, live and with its charts drawn."""
+    page = surroundings.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.add_init_script(WATCH_POLICY)
+    page.goto(hub.url)
+    page.wait_for_selector("#link[data-state=live]")
+    page.wait_for_selector("[data-plot=cpu] canvas")
+    return page

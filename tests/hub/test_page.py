@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.hub.page_session import WATCH_POLICY, Hub, opened, running_browser, running_hub, until
+from tests.hub.page_session import WATCH_POLICY, Hub, look, opened, running_browser, running_hub, until
 
 CHARTS = ("cpu", "memory", "load", "network", "disk")
 # How many pixels of a chart's canvas have anything drawn on them, and what they look like.
@@ -34,10 +35,19 @@ def browser(chromium_path: Path) -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def surroundings(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(browser: Browser, hub: Hub) -> Iterator[Page]:
-    with opened(browser, hub) as page:
-        yield page
+def page(surroundings: BrowserContext, hub: Hub) -> Iterator[Page]:
+    page = look(surroundings, hub)
+    yield page
+    page.evaluate("localStorage.clear()")
+    page.close()
 
 
 def row(page: Page, name: str) -> str:
@@ -271,6 +281,18 @@ def test_everything_is_reached_by_tab_and_shows_where_it_is(page: Page) -> None:
             break
     tools = {"5m", "15m", "1h", "6h", "pause", "theme", "help"}
     assert {*tools, *CHARTS, "event-level", "event-text", "event-hold", "metric"} <= reached
+
+
+def test_every_control_has_a_name_and_headings_do_not_skip(page: Page) -> None:
+    nameless = page.evaluate("""() => [...document.querySelectorAll("button, select, input, a, [role=group], summary")]
+        .filter((each) => !(each.getAttribute("aria-label") || each.textContent.trim() || each.closest("label")))
+        .map((each) => each.outerHTML)""")
+    assert nameless == []
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((each) => each.id)")
+    assert len(ids) == len(set(ids))
+    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((each) => Number(each.tagName[1]))")
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_shortcuts_are_listed_and_work(page: Page) -> None:

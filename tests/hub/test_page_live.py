@@ -147,8 +147,8 @@ def test_a_page_that_nobody_sees_draws_nothing(browser: Browser, hub: Hub) -> No
 
 def test_it_comes_back_after_the_hub_did_and_misses_nothing(browser: Browser, hub: Hub) -> None:
     with opened(browser, hub) as page:
-        hub.record("before_the_end")
-        page.locator("#events b", has_text="before_the_end").wait_for()
+        hub.record("before_the_end", attributes={"zone": "b", "area": "a", "count": "1"})
+        page.locator("#events li.event", has_text="before_the_end").get_by_role("button").click()
         hub.stop()
         page.wait_for_selector("#link[data-state=reconnecting]")
         page.locator(".problems p", has_text="the hub cannot be reached").wait_for()
@@ -160,6 +160,7 @@ def test_it_comes_back_after_the_hub_did_and_misses_nothing(browser: Browser, hu
         page.locator("#events b", has_text="after_it_was_back").wait_for()
         for name in ("before_the_end", "before_it_was_back", "after_it_was_back"):
             assert page.locator("#events b", has_text=name).count() == 1, name
+        assert page.locator("#events .details").count() == 1, "a row that was open stays open"
         until(page, "document.querySelector('.problems').textContent === ''")
         last = page.evaluate("Number(document.querySelector('[data-plot=cpu]').dataset.last)")
         until(page, f"Number(document.querySelector('[data-plot=cpu]').dataset.last) > {last}")

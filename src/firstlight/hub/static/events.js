@@ -20,7 +20,9 @@ let number = 0;
 let stale = false;
 
 const numbered = (event) => Object.assign(event, { number: (number += 1) });
-const fingerprint = (event) => JSON.stringify({ ...event, number: undefined });
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const sorted = (_, value) => (isObject(value) ? Object.fromEntries(Object.entries(value).sort()) : value);
+const fingerprint = (event) => JSON.stringify({ ...event, number: undefined }, sorted);
 const wanted = (event) =>
   LEVELS.indexOf(event.level) >= LEVELS.indexOf(level.value) &&
   (subsystem.value === "" || event.subsystem === subsystem.value);
@@ -71,10 +73,10 @@ export async function load(evenHeld = false) {
   if (!answer || loading) return;
   const stored = byFingerprint(answer.events);
   fresh = fresh.filter((event) => !stored.get(fingerprint(event))?.pop());
-  const known = byFingerprint(list.value);
+  const had = byFingerprint(list.value);
   batch(() => {
     learn(answer.events);
-    list.value = answer.events.map((event) => known.get(fingerprint(event))?.pop() ?? numbered(event));
+    list.value = answer.events.map((event) => had.get(fingerprint(event))?.pop() ?? numbered(event));
     flush();
   });
 }
@@ -90,10 +92,13 @@ function byFingerprint(events) {
   return found;
 }
 
+const MOST_SUBSYSTEMS = 200;
+const known = new Set();
+
 function learn(events) {
-  const known = new Set(subsystems.value);
-  for (const event of events) if (event.subsystem && known.size < 200) known.add(event.subsystem);
-  if (known.size !== subsystems.value.length) subsystems.value = [...known].sort();
+  const before = known.size;
+  for (const event of events) if (event.subsystem && known.size < MOST_SUBSYSTEMS) known.add(event.subsystem);
+  if (known.size > before) subsystems.value = [...known].sort();
 }
 
 /** What the text filter leaves of the list, newest first. */
