@@ -46,3 +46,13 @@ def test_the_next_process_that_opens_the_lake_adopts_what_a_dead_one_left(tmp_pa
         assert not second.was_recovered(b"")
         wait_for(lambda: second.stats()["sealed_rows"]["events"] == 1)
         assert second.sql("SELECT name FROM events").rows == [("left",)]
+
+
+def test_what_a_dead_process_left_unanswered_is_remembered_after_it_was_sealed(tmp_path: Path) -> None:
+    with Lake.open(tmp_path, maintain=False) as first:
+        first.append([event("left")], b"delivery")
+    with Lake.open(tmp_path) as second:
+        wait_for(lambda: second.stats()["sealed_rows"]["events"] == 1)
+    with Lake.open(tmp_path) as third:
+        assert third.was_recovered(b"delivery")
+        assert not third.was_recovered(b"another")

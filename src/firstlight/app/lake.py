@@ -181,7 +181,8 @@ class Lake:
     def _begin(self, writer: WalWriter, *, maintain: bool) -> None:
         view = self._reader.view()
         dead = (file for (name, _), file in view.files.items() if name != writer.name)
-        self._recovered = frozenset(batch_id for file in dead for batch_id in file.batch_ids if any(batch_id))
+        in_logs = (batch_id for file in dead for batch_id in file.batch_ids if any(batch_id))
+        self._recovered = view.snapshot.unanswered.union(in_logs)
         if maintain:
             self._keeper = Keeper(self._layout, writer)
             self._keeper.start()

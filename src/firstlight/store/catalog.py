@@ -24,7 +24,7 @@ _SEGMENTS = (
     "SELECT t.table_name, f.path, f.path_is_relative FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) "
     "WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL ORDER BY f.data_file_id"
 )
-_SEALED = (
+_NOTES = (
     "SELECT commit_extra_info FROM ducklake_snapshot_changes WHERE snapshot_id > ? AND commit_extra_info IS NOT NULL"
 )
 _NEWEST = (
@@ -50,12 +50,14 @@ class Snapshot:
         segments: paths of each table's segments, oldest first.
         sealed: the log files whose rows are in them.
         newest_us: the newest time in each table's segments, microseconds.
+        unanswered: names of the last deliveries in logs of writers that died; their senders may send them again.
     """
 
     number: int
     segments: dict[str, tuple[str, ...]]
     sealed: frozenset[FileKey]
     newest_us: dict[str, int]
+    unanswered: frozenset[bytes]
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Catalog:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._known = Snapshot(-1, {}, frozenset(), {})
+        self._known = Snapshot(-1, {}, frozenset(), {}, frozenset())
 
     def snapshot(self) -> Snapshot:
         """Return the newest snapshot; asking again while nothing changed costs some 100 µs."""
@@ -96,12 +98,13 @@ class Catalog:
         for table, path, is_relative in database.execute(_SEGMENTS):
             full = str(self._layout.table_dir(table) / path) if is_relative else path
             segments.setdefault(table, []).append(full)
-        newly = (parse_sealed(text) for (text,) in database.execute(_SEALED, (before.number,)))
+        notes = [parse_note(text) for (text,) in database.execute(_NOTES, (before.number,))]
         return Snapshot(
             number,
             {table: tuple(paths) for table, paths in segments.items()},
-            before.sealed.union(*newly),
+            before.sealed.union(*(note.logs for note in notes)),
             {table: _micros(text) for table, text in database.execute(_NEWEST)},
+            before.unanswered.union(*(note.unanswered for note in notes)),
         )
 
 
@@ -116,17 +119,27 @@ def is_complete(layout: Layout, table: str) -> bool:
             return False
 
 
-def sealed_note(logs: list[FileKey]) -> str:
-    """Return what a snapshot notes about the logs it seals."""
-    return json.dumps({"sealed_logs": logs})
+@dataclass(frozen=True)
+class Note:
+    """What a snapshot notes about the logs it seals; see :class:`Snapshot`."""
+
+    logs: frozenset[FileKey] = frozenset()
+    unanswered: frozenset[bytes] = frozenset()
 
 
-def parse_sealed(note: str) -> set[FileKey]:
-    """Return the logs that a snapshot's note says it seals; none when the note is somebody else's."""
+def write_note(note: Note) -> str:
+    """Return ``note`` as the text that a snapshot carries."""
+    return json.dumps({"sealed_logs": sorted(note.logs), "unanswered": sorted(map(bytes.hex, note.unanswered))})
+
+
+def parse_note(text: str) -> Note:
+    """Return what a snapshot's text says; nothing when it is somebody else's."""
     try:
-        return {(str(writer), int(sequence)) for writer, sequence in json.loads(note)["sealed_logs"]}
+        found = json.loads(text)
+        logs = frozenset((str(writer), int(sequence)) for writer, sequence in found["sealed_logs"])
+        return Note(logs, frozenset(map(bytes.fromhex, found["unanswered"])))
     except (ValueError, TypeError, KeyError):
-        return set()
+        return Note()
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import duckdb
 
 from firstlight.errors import StorageError
 from firstlight.store import catalog, schema
-from firstlight.store.layout import FileKey, FileLock, Layout
+from firstlight.store.catalog import Note
+from firstlight.store.layout import FileLock, Layout
 
 LAKE = "lake"
 _LAST_TABLE = list(schema.TABLES)[-1]
@@ -61,15 +62,15 @@ def create(layout: Layout) -> None:
 
 
 def register(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, segments: dict[str, list[Path]], logs: list[FileKey]
+    connection: duckdb.DuckDBPyConnection, layout: Layout, segments: dict[str, list[Path]], note: Note
 ) -> None:
-    """Make segments part of the lake and note the logs they came from as sealed, in one transaction.
+    """Make segments part of the lake and note which logs they came from, in one transaction.
 
     Raises:
         StorageError: the catalog refused; nothing changed.
     """
     try:
-        patiently(lambda: _register_once(connection, segments, logs))
+        patiently(lambda: _register_once(connection, segments, note))
         _make_relative(layout)
     except (duckdb.Error, sqlite3.Error) as error:
         raise StorageError(f"cannot register segments: {error}") from error
@@ -92,15 +93,15 @@ def patiently(action: Callable[[], _T]) -> _T:
 
 
 def _register_once(
-    connection: duckdb.DuckDBPyConnection, segments: dict[str, list[Path]], logs: list[FileKey]
+    connection: duckdb.DuckDBPyConnection, segments: dict[str, list[Path]], note: Note
 ) -> None:
     connection.execute("BEGIN")
     try:
         for table, paths in segments.items():
             for path in paths:
                 connection.execute(f"CALL ducklake_add_data_files('{LAKE}', '{table}', ?)", [str(path)])
-        note = catalog.sealed_note(logs)
-        connection.execute(f"CALL {LAKE}.set_commit_message('firstlight', 'seal', extra_info => ?)", [note])
+        text = catalog.write_note(note)
+        connection.execute(f"CALL {LAKE}.set_commit_message('firstlight', 'seal', extra_info => ?)", [text])
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -19,12 +19,15 @@ import pyarrow.compute as pc
 
 from firstlight.errors import StorageError
 from firstlight.store import columns, lakehouse, schema, segment
-from firstlight.store.catalog import Catalog
+from firstlight.store.catalog import Catalog, Note
 from firstlight.store.layout import FileKey, FileLock, Layout, explain
 from firstlight.store.tail import TAIL_TABLES, FileTail
 
 MAX_GROUP_BYTES = 128 * 2**20
 """Log bytes that are sealed together; bounds memory."""
+
+_UNANSWERED_MAX = 256
+"""A writer that died may have left this many deliveries unanswered; more are never in flight."""
 
 _NEWBORN_S = 60.0
 """A younger directory may belong to a writer that has not taken its lock yet."""
@@ -73,13 +76,13 @@ def seal(layout: Layout) -> Report | None:
 
 def _seal_all(layout: Layout) -> Report:
     report = Report()
-    pending = [key for key, _ in finished_logs(layout)]
+    pending = dict(finished_logs(layout))
     if pending:
         connection = lakehouse.connect(layout)
         try:
             sealed = Catalog(layout).snapshot().sealed
             for group in _groups(layout, [key for key in pending if key not in sealed]):
-                _seal_group(layout, connection, group, report)
+                _seal_group(layout, connection, {key: pending[key] for key in group}, report)
         finally:
             connection.close()
         for key in pending:
@@ -102,14 +105,17 @@ def _groups(layout: Layout, keys: list[FileKey]) -> Iterator[list[FileKey]]:
 
 
 def _seal_group(
-    layout: Layout, connection: duckdb.DuckDBPyConnection, group: list[FileKey], report: Report
+    layout: Layout, connection: duckdb.DuckDBPyConnection, group: dict[FileKey, bool], report: Report
 ) -> None:
     files = {key: _read(layout, key, report) for key in group}
     series = {i: s for file in files.values() for i, s in file.series.items()}
     tables = {name: pa.concat_tables([f.table(name) for f in files.values()]) for name in TAIL_TABLES}
     tables["series"] = _new_series(connection, columns.series_table(series.items()))
-    segments = {name: _write(layout, name, table, group[0], report) for name, table in tables.items() if table.num_rows}
-    lakehouse.register(connection, layout, segments, group)
+    first = next(iter(group))
+    segments = {name: _write(layout, name, table, first, report) for name, table in tables.items() if table.num_rows}
+    last = (name for key, file in files.items() if group[key] for name in file.batch_ids[-_UNANSWERED_MAX:])
+    note = Note(frozenset(group), frozenset(name for name in last if any(name)))
+    lakehouse.register(connection, layout, segments, note)
     report.logs += len(group)
 
 
