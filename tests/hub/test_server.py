@@ -40,7 +40,9 @@ def test_a_signal_ends_it_in_order_and_nothing_acknowledged_is_lost(tmp_path: Pa
         assert said.split()[-1] == address.url
         assert str(tmp_path) in process.stdout.readline()
         port = int(address.url.rsplit(":", 1)[1])
-        with socket.create_connection(("127.0.0.1", port)) as stalled:  # a connection that never asks must not hold it up
+        with socket.create_connection(
+            ("127.0.0.1", port)
+        ) as stalled:  # a connection that never asks must not hold it up
             send(port, logs(11))
             process.send_signal(number)
             _, errors = process.communicate(timeout=30)
@@ -108,7 +110,7 @@ def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_data_directory_without_permission_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(StorageError, match="no permission.*--data"), running(settings(tmp_path / "lake")):
+    with pytest.raises(StorageError, match=r"no permission.*--data"), running(settings(tmp_path / "lake")):
         pass
 
 

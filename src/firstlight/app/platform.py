@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from firstlight import plugins
 from firstlight.app.deliveries import Deliveries, OtlpDoor
@@ -41,6 +41,15 @@ class Store(SignalStore, SignalReader, Protocol):
 
     def close(self) -> None:
         """Write what is held back and give everything free."""
+
+
+@runtime_checkable
+class CountsDropped(Protocol):
+    """A receiver that tells how many rows it had to give up."""
+
+    @property
+    def dropped_rows(self) -> int:
+        """Rows given up since the start."""
 
 
 class Platform:
@@ -88,6 +97,7 @@ class Platform:
         self._receivers = receivers
         self._self_door: Door = self.intake.door("self")
         self._periodic = self._make_periodic()
+        self._dropped_seen = dict.fromkeys(receivers, 0)
         self.metrics.registry.before_reading(self._read_live)
 
     @classmethod
@@ -156,11 +166,12 @@ class Platform:
 
     def store_own_metrics(self) -> None:
         """Store the hub's own figures like anybody's."""
+        batch = self.metrics.batch(self.clock())
         try:
-            self._self_door.append([self.metrics.batch(self.clock())])
+            self._self_door.append([batch])
         except FirstlightError as error:
             _log.warning("own metrics not stored: %s", error)
-            self.metrics.dropped.inc("own_metrics")
+            self.metrics.dropped.inc("self", by=len(batch))
 
     def _make_periodic(self) -> Sequence[Periodic]:
         settings = self.settings
@@ -171,6 +182,10 @@ class Platform:
 
     def _read_live(self) -> None:
         self.metrics.streams.set(len(self.live))
+        for transport, receiver in self._receivers.items():
+            dropped_rows = receiver.dropped_rows if isinstance(receiver, CountsDropped) else 0
+            self.metrics.dropped.inc(transport, by=dropped_rows - self._dropped_seen[transport])
+            self._dropped_seen[transport] = dropped_rows
 
     def _keep_last_figures(self) -> None:
         try:
