@@ -269,6 +269,19 @@ def test_records_after_the_end_are_counted_as_lost_until_delivery_is_set_again()
     assert [event.name for event in memory.events] == ["one", "three"]
 
 
+def test_after_the_end_instruments_that_are_still_used_take_no_memory() -> None:
+    with recording(MemoryExporter()) as telemetry:
+        sizes = telemetry.histogram("sizes")
+        observe = sizes.observe
+        assert telemetry.shutdown()
+        for _ in range(1000):
+            observe(1.0)
+        telemetry._drain.tick()
+        assert not sizes._observed
+        assert telemetry._drain._thread is not None
+        assert telemetry._drain._thread.is_alive()
+
+
 def test_the_fallback_waits_for_a_program_that_says_where() -> None:
     fallback, memory = MemoryExporter(), MemoryExporter()
     telemetry = Telemetry(delivery_to(fallback), QUICK)

@@ -91,6 +91,7 @@ class Telemetry:
     _drain: Drain
     _started: bool
     _closed: bool
+    _ended: bool
 
     def __init__(
         self,
@@ -148,6 +149,7 @@ class Telemetry:
         if old is not None:
             old.close(self.limits.exit_s)
         if self._closed:
+            self._drain.stop()
             self._begin()
 
     @contextmanager
@@ -228,9 +230,12 @@ class Telemetry:
         fork.disarm_exit(self)
         if not was_started:
             return True
-        self._drain.stop()
         self._drain.tick(urgent=True)
-        sink, self._sink = self._sink, None
+        with self._drain.lock:
+            sink, self._sink = self._sink, None
+            self._ended = True
+            # The host still holds its instruments, so what they collect must still be folded.
+            self._drain.slow_down()
         done = sink is None or sink.close(timeout_s)
         self.troubles.raise_kept()
         return done
@@ -261,7 +266,7 @@ class Telemetry:
         closed = self._closed
         self._begin()
         if closed:
-            self._closed = True
+            self._closed = self._ended = True
             self.front.gate(self._late)
         elif had_lines:
             self._start()
@@ -271,6 +276,7 @@ class Telemetry:
         self._resource = None
         self._started = False
         self._closed = False
+        self._ended = False
         self._grace_ends_s = monotonic() + GRACE_S
         stages = Stages(self.front, self.registry, self._converter, self._reporter, self.ledger, self.troubles)
         self._drain = Drain(stages, self._target, self.limits.high_water, self.limits.report_interval_s)
@@ -297,6 +303,8 @@ class Telemetry:
             self._drain.start()
 
     def _target(self, urgent: bool) -> Target | None:
+        if self._ended:
+            return None
         delivery = self._delivery
         if delivery is None:
             if not urgent and monotonic() < self._grace_ends_s:

@@ -17,6 +17,7 @@ from firstlight.sdk.threads import started
 from firstlight.sdk.troubles import Troubles
 
 TICK_S = 0.05
+CLOSED_TICK_S = 1.0
 SAMPLE_ONE_IN = 16
 """What is kept above the high-water mark, of records below warning level."""
 
@@ -58,6 +59,7 @@ class Drain:
         self._report_interval_s = report_interval_s
         self._next_report_s = monotonic() + report_interval_s
         self._sampling = False
+        self._tick_s = TICK_S
         self._stop = Event()
         self._thread: Thread | None = None
         self.lock = Lock()
@@ -71,6 +73,10 @@ class Drain:
         """Start the thread, once."""
         if self._thread is None:
             self._thread = started(self._run, "firstlight-drain", self._stages.troubles)
+
+    def slow_down(self) -> None:
+        """Tick as often as bounds the memory of instruments, now that nothing is delivered."""
+        self._tick_s = CLOSED_TICK_S
 
     def stop(self) -> None:
         """End the thread and wait for it."""
@@ -88,7 +94,7 @@ class Drain:
                 self._stages.troubles.internal("draining failed", error)
 
     def _run(self) -> None:
-        while not self._stop.wait(TICK_S):
+        while not self._stop.wait(self._tick_s):
             self.tick()
 
     def _round(self, urgent: bool) -> None:

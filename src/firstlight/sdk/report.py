@@ -15,7 +15,7 @@ BATCH_SAMPLES = 4000
 class Reporter:
     """Writes what the registry holds into batches.
 
-    A counting line gets a first sample of zero at the time it began, so that its increase until the first report counts.
+    A counting line gets a first sample of zero at the time it began, so that the increase since then is known.
 
     Args:
         registry: the instruments.

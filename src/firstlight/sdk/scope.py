@@ -35,7 +35,8 @@ class Scope:
 
     Attributes:
         name: the scope.
-        trace: records an event at this level, as do ``debug``, ``info``, ``warn`` (or ``warning``), ``error`` and ``critical``.
+        trace: records an event at this level; likewise ``debug``, ``info``, ``warn`` (or ``warning``), ``error``,
+            ``critical``.
         debug_on: whether debug events are recorded; ask it before computing fields for one.
         span: makes a span.
     """
