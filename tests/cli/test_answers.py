@@ -126,13 +126,15 @@ def test_with_no_place_named_the_usual_hub_is_asked(firstlight_command, hub):
     )
 
 
-def test_without_a_hub_the_usual_data_directory_answers_and_says_so(firstlight_command, hub, data):
+def test_without_a_hub_the_usual_data_directory_answers_and_says_so(firstlight_command, hub, data, double):
     nobody = {"FIRSTLIGHT_URL": "http://127.0.0.1:1"}
     answer = firstlight_command("sql", "select count(*) from spans", env={**nobody, "FIRSTLIGHT_DATA_DIR": str(data)})
     assert answer.stdout == "10\n"
     assert f"answering from the data directory {data}" in answer.stderr
     answer = firstlight_command("sql", "select 1", env={**nobody, "FIRSTLIGHT_DATA_DIR": str(hub.data)})
     assert f"answering from the hub at {hub.url}" in answer.stderr
+    answer = firstlight_command("sql", "select 1", env={"FIRSTLIGHT_URL": double.url, "FIRSTLIGHT_DATA_DIR": str(data)})
+    assert answer.stdout == "1\n"
     answer = firstlight_command("sql", "select 1", env=nobody)
     assert answer.returncode == 3
     assert "firstlight up" in answer.stderr

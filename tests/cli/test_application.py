@@ -158,6 +158,11 @@ def test_a_fault_of_ours_is_one_line_and_its_place_is_shown_on_request(tmp_path)
     assert "Traceback" in shown.stderr
 
 
+def test_the_version_is_an_option_too(firstlight_command):
+    answer = firstlight_command("--version")
+    assert (answer.returncode, answer.stdout.split()[0]) == (0, "firstlight")
+
+
 def test_both_modules_run(tmp_path):
     for module in ("firstlight", "firstlight.cli"):
         command = [sys.executable, "-m", module, "version"]

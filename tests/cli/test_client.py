@@ -45,6 +45,9 @@ def test_a_server_that_is_silent(here, double):
     assert answer.returncode == 3
     assert "0.2 s" in answer.stderr
     assert "--timeout" in answer.stderr
+    answer = here("sql", "select 1", "--url", f"{double.url}/slow", "--timeout", "0.2")
+    assert answer.returncode == 3
+    assert "0.2 s" in answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from firstlight.cli import output
 from firstlight.cli.exits import FAULT, FINE, INTERRUPTED, USAGE, classify
 from firstlight.cli.options import Wanted, shared
 from firstlight.errors import FirstlightError
+from firstlight.version import __version__
 
 NOUNS = ("up", "status", "health", "sql", "events", "config", "doctor", "completion", "version")
 """Each is a module beside this one with a ``command``; only the one that is asked for is loaded."""
@@ -63,6 +64,7 @@ class Nouns(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.version_option(__version__, prog_name="firstlight", message="%(prog)s %(version)s")
 @click.option("--token", metavar="SECRET", envvar="FIRSTLIGHT_TOKEN", default="", help="Show this to the hub.")
 @click.option("--usual-url", envvar="FIRSTLIGHT_URL", hidden=True)
 @click.option("--debug", is_flag=True, expose_value=False, help="Show where a fault of Firstlight happened.")

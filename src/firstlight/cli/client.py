@@ -19,6 +19,9 @@ from firstlight.errors import (
 )
 
 DEFAULT_PORT = 4318
+DEFAULT_TIMEOUT_S = 10.0
+QUERY_TIMEOUT_S = 40.0
+"""A hub stops a query after 30 s (``limits.query_time_s``), and then says so itself."""
 _OK = 200
 _BAD_REQUEST = 400
 _NO_TOKEN = 401
@@ -67,13 +70,14 @@ class HubClient:
 
     Args:
         address: where it listens.
-        timeout_s: seconds it may be silent.
+        timeout_s: seconds it may be silent; None for 10, and 40 where it may have to think.
         token: what it wants to be shown; empty for none.
     """
 
-    def __init__(self, address: Address, timeout_s: float, token: str = "") -> None:
+    def __init__(self, address: Address, timeout_s: float | None, token: str = "") -> None:
         self.address = address
-        self.timeout_s = timeout_s
+        self.timeout_s = timeout_s or DEFAULT_TIMEOUT_S
+        self._query_timeout_s = timeout_s or QUERY_TIMEOUT_S
         self._headers = {"Accept": "*/*", "User-Agent": "firstlight-cli"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
@@ -88,12 +92,12 @@ class HubClient:
         """
         query = f"?{urlencode(parameters)}" if parameters else ""
         with self._request("GET", path + query, None, self.timeout_s) as response:
-            return self._json(response, self._body(response))
+            return self._json(response, response.read())
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send ``body`` as JSON and return the JSON answer; raises as :meth:`get`."""
-        with self._request("POST", path, json.dumps(body).encode(), self.timeout_s) as response:
-            return self._json(response, self._body(response))
+        with self._request("POST", path, json.dumps(body).encode(), self._query_timeout_s) as response:
+            return self._json(response, response.read())
 
     def text(self, path: str) -> tuple[int, str, str]:
         """Return ``(status, content type, body)`` of ``path``.
@@ -102,8 +106,16 @@ class HubClient:
             NotReachable: nothing answers.
         """
         with self._request("GET", path, None, self.timeout_s) as response:
-            body = self._body(response).decode("utf-8", "replace")
+            body = response.read().decode("utf-8", "replace")
             return response.status, response.getheader("Content-Type", ""), body
+
+    def lives(self) -> bool:
+        """Return whether a hub answers; another program on its port is none."""
+        try:
+            status, _, body = self.text("/livez")
+        except NotReachable:
+            return False
+        return status == _OK and body.strip() == "ok"
 
     def stream(self, path: str, parameters: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
         """Yield ``(event, data)`` for each message of a stream, and ``("", None)`` for each sign of life between them.
@@ -111,34 +123,37 @@ class HubClient:
         Raises:
             NotReachable: the stream cannot be opened, has ended or has gone silent.
         """
-        with self._request("GET", f"{path}?{urlencode(parameters)}", None, KEEP_ALIVES_MISSED_S) as response:
+        query = f"{path}?{urlencode(parameters)}"
+        with self._request("GET", query, None, self.timeout_s, streaming=True) as response:
             if response.status != _OK:
-                self._json(response, self._body(response))
+                self._json(response, response.read())
             if not response.getheader("Content-Type", "").startswith("text/event-stream"):
                 raise self._foreign("no event stream")
             yield "", None
             yield from self._messages(response)
 
     @contextmanager
-    def _request(self, method: str, path: str, body: bytes | None, timeout_s: float) -> Iterator[HTTPResponse]:
+    def _request(
+        self, method: str, path: str, body: bytes | None, timeout_s: float, *, streaming: bool = False
+    ) -> Iterator[HTTPResponse]:
         kind = HTTPSConnection if self.address.secure else HTTPConnection
         headers = self._headers if body is None else self._headers | {"Content-Type": "application/json"}
-        with closing(kind(self.address.host, self.address.port, timeout=self.timeout_s)) as connection:
-            with self._translated():
-                connection.request(method, self.address.prefix + path, body, headers)
-                if connection.sock is not None:
-                    connection.sock.settimeout(timeout_s)
-                response = connection.getresponse()
-            with closing(response):
+        connection = kind(self.address.host, self.address.port, timeout=timeout_s)
+        with closing(connection), self._translated(timeout_s):
+            connection.request(method, self.address.prefix + path, body, headers)
+            peer = connection.sock
+            with closing(connection.getresponse()) as response:
+                if streaming:
+                    peer.settimeout(KEEP_ALIVES_MISSED_S)
                 yield response
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, timeout_s: float) -> Iterator[None]:
         try:
             yield
         except TimeoutError as error:
             raise NotReachable(
-                f"the hub at {self.address} did not answer within {self.timeout_s:g} s; try again, or raise --timeout"
+                f"the hub at {self.address} did not answer within {timeout_s:g} s; try again, or raise --timeout"
             ) from error
         except ConnectionRefusedError as error:
             raise NotReachable(
@@ -150,10 +165,6 @@ class HubClient:
             raise NotReachable(f"{self.address} cannot be reached ({error}); check --url") from error
         except HTTPException as error:
             raise self._foreign(f"no HTTP: {type(error).__name__}") from error
-
-    def _body(self, response: HTTPResponse) -> bytes:
-        with self._translated():
-            return response.read()
 
     def _json(self, response: HTTPResponse, body: bytes) -> Any:
         try:
@@ -186,7 +197,7 @@ class HubClient:
 
     def _messages(self, response: HTTPResponse) -> Iterator[tuple[str, Any]]:
         name, data = "message", list[str]()
-        while line := self._line(response):
+        while line := response.readline():
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             field, _, value = text.partition(":")
             value = value.removeprefix(" ")
@@ -200,10 +211,6 @@ class HubClient:
             else:
                 yield "", None
         raise NotReachable(f"the hub at {self.address} has ended the stream; see whether it still runs")
-
-    def _line(self, response: HTTPResponse) -> bytes:
-        with self._translated():
-            return response.readline()
 
     def _decoded(self, data: str) -> Any:
         try:

@@ -11,8 +11,6 @@ import click
 
 from firstlight.errors import UsageError
 
-DEFAULT_TIMEOUT_S = 10.0
-
 Decorator = Callable[[Callable[..., int]], Callable[..., int]]
 
 _SHARED: dict[str, Decorator] = {
@@ -20,7 +18,11 @@ _SHARED: dict[str, Decorator] = {
     "url": click.option("--url", metavar="URL", help="Ask the hub at this address."),
     "data": click.option("--data", metavar="DIR", help="Use this data directory."),
     "timeout_s": click.option(
-        "--timeout", "timeout_s", type=float, metavar="SECONDS", help="Wait this long for a hub.  [default: 10]"
+        "--timeout",
+        "timeout_s",
+        type=float,
+        metavar="SECONDS",
+        help="Wait this long for a hub.  [default: 10; 40 for sql]",
     ),
 }
 
@@ -33,7 +35,7 @@ class Wanted:
         as_json: JSON instead of text.
         url: a hub's address.
         data: a data directory.
-        timeout_s: seconds a hub may be silent.
+        timeout_s: seconds a hub may be silent; None for as long as the question deserves.
         usual_url: the hub that is asked when neither ``url`` nor ``data`` is given; None for the one in the settings.
         token: what the hub wants to be shown.
     """
@@ -41,7 +43,7 @@ class Wanted:
     as_json: bool = False
     url: str | None = None
     data: Path | None = None
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    timeout_s: float | None = None
     usual_url: str | None = None
     token: str = ""
 
@@ -80,7 +82,7 @@ def laid_over(given: Wanted, common: dict[str, Any]) -> Wanted:
     merged = replace(given, **said)
     if merged.url is not None and merged.data is not None:
         raise UsageError("--url and --data name two places; give one of them")
-    if not 0 < merged.timeout_s < float("inf"):
+    if merged.timeout_s is not None and not 0 < merged.timeout_s < float("inf"):
         raise UsageError("--timeout must be a number of seconds above 0")
     return merged
 

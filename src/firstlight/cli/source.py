@@ -119,21 +119,12 @@ def living_hub(directory: Path, wanted: Wanted, token: str) -> "HubClient | None
 
     found = find(directory)
     hub = HubClient(parse_address(found.url), wanted.timeout_s, token) if found else None
-    return hub if hub is not None and answers(hub) else None
-
-
-def answers(client: "HubClient") -> bool:
-    """Return whether something listens at the hub's address."""
-    try:
-        client.text("/livez")
-    except NotReachable:
-        return False
-    return True
+    return hub if hub is not None and hub.lives() else None
 
 
 def _usual_source(wanted: Wanted) -> Source:
     places = usual(wanted)
-    if answers(places.hub):
+    if places.hub.lives():
         return _hub(places.hub)
     other, directory = living_hub(places.directory, wanted, places.token), places.directory
     if other is None and not directory.is_dir():

@@ -44,7 +44,8 @@ def command(wanted: Wanted, query: str | None, file: str | None, as_csv: bool, l
         source.close()
     table.write(answer, "json" if wanted.as_json else "csv" if as_csv else "text")
     if answer.truncated:
-        output.note(f"only the first {len(answer.rows):,} rows are shown; ask for more with --limit")
+        more = "ask for more with --limit" if len(answer.rows) == limit else "the hub gives no more (limits.query_rows)"
+        output.note(f"only the first {len(answer.rows):,} rows are shown; {more}")
     return FINE
 
 
