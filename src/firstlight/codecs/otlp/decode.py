@@ -56,22 +56,13 @@ class OtlpDecoder:
         return (read_wire_spans if signal == "traces" else read_wire_logs)(body, now_ns, self._known)
 
     def _read_json(self, signal: Signal, body: bytes, now_ns: int, deltas: DeltaSum | None) -> Decoded:
-        request = parse_json(signal, body)
-        if signal == "metrics":
-            return read_metrics(request, now_ns, self._cache, deltas)
-        return read_traces(request, now_ns) if signal == "traces" else read_logs(request, now_ns)
-
-
-def parse_json(signal: Signal, body: bytes) -> Any:
-    """Return ``body`` as one of our request shapes.
-
-    Raises:
-        DecodeError: ``body`` is no OTLP JSON.
-    """
-    try:
-        return _json_decoder(signal).decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise DecodeError(f"not OTLP JSON for {signal}: {error}") from error
+        try:
+            request = _json_decoder(signal).decode(body)
+            if signal == "metrics":
+                return read_metrics(request, now_ns, self._cache, deltas)
+            return read_traces(request, now_ns) if signal == "traces" else read_logs(request, now_ns)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise DecodeError(f"not OTLP JSON for {signal}: {error}") from error
 
 
 @cache

@@ -1,9 +1,13 @@
 """OTLP data points to samples: one reader per kind of point."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from math import inf
+from sys import intern
 from typing import Any, Protocol
+
+import msgspec
 
 from firstlight.codecs.otlp.outcome import TIME_MAX_NS, Decoded, Refused, time_or
 from firstlight.codecs.otlp.read_values import label_text, plain
@@ -21,6 +25,13 @@ from firstlight.codecs.otlp.values import LABEL_MAX_CHARS, LABELS_MAX, STALE, nu
 from firstlight.model import Batch, ExponentialPoint
 
 NO_RECORDED_VALUE = 1
+KNOWN_LABELS_MAX = 10_000
+"""Label sets remembered as JSON spells them, 1 KiB each: 10 MB."""
+RAW_LABELS_MAX_BYTES = 1024
+"""JSON of a longer label set is decoded each time, so that no sender can make the memory grow."""
+
+_json_pairs_decoder = msgspec.json.Decoder(list[KeyValue] | None, strict=False)
+
 SCALE_MIN, SCALE_MAX = -10, 20
 """Scales of exponential histograms that the OTLP data model provides for (MinScale, MaxScale of its producers)."""
 
@@ -182,19 +193,31 @@ class PointReader:
         return series_id
 
 
-def read_labels(pairs: Iterable[KeyValue] | None) -> Labels:
+def read_labels(pairs: Iterable[KeyValue] | msgspec.Raw) -> Labels:
     """Return attributes as labels: texts, sorted by key, without empty ones; the last of a repeated key wins.
+
+    Attributes in JSON are looked up as they came, before anything is decoded.
 
     Raises:
         Refused: there are too many, or one is too long.
     """
-    texts = {pair.key or "": label_text(plain(pair.value)) for pair in pairs or ()}
+    if isinstance(pairs, msgspec.Raw):
+        raw = bytes(pairs)
+        return _known_json_labels(raw) if len(raw) <= RAW_LABELS_MAX_BYTES else _json_labels(raw)
+    texts = {intern(pair.key or ""): label_text(plain(pair.value)) for pair in pairs}
     if len(texts) > LABELS_MAX:
         raise Refused(f"{len(texts)} attributes; at most {LABELS_MAX} make a series")
     for key, text in texts.items():
         if len(key) > LABEL_MAX_CHARS or len(text) > LABEL_MAX_CHARS:
             raise Refused(f"attribute {key[:40]!r} is longer than {LABEL_MAX_CHARS} characters")
     return tuple(sorted(item for item in texts.items() if item[0] and item[1]))
+
+
+def _json_labels(raw: bytes) -> Labels:
+    return read_labels(_json_pairs_decoder.decode(raw) or ())
+
+
+_known_json_labels = lru_cache(KNOWN_LABELS_MAX)(_json_labels)
 
 
 def with_label(labels: Labels, key: str, value: str) -> Labels:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from firstlight.model import Kind, Series
 
-SERIES_MAX = 100_000
+SERIES_MAX = 50_000
 """Series remembered; about 1 KiB each, most of which the store's own index shares.  A fuller cache starts anew."""
 
 Labels = tuple[tuple[str, str], ...]

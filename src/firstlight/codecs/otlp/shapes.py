@@ -13,6 +13,10 @@ _DIGITS = frozenset(map(str, range(25)))
 """Numbers spelled as text; no enumeration of OTLP goes beyond 24."""
 
 
+ABSENT = msgspec.Raw(b"null")
+"""Attributes that repeat from request to request are kept as they came, to be looked up before they are decoded."""
+
+
 class Message(msgspec.Struct, rename="camel", gc=False):
     """Base of all of them."""
 
@@ -69,7 +73,7 @@ class LogRecord(Message):
     severity_text: str | None = ""
     event_name: str | None = ""
     body: AnyValue | None = None
-    attributes: list[KeyValue] | None = None
+    attributes: list[msgspec.Raw] | None = None
     trace_id: str | None = ""
     span_id: str | None = ""
 
@@ -127,7 +131,7 @@ class OtlpSpan(Message):
     kind: int | str | None = 0
     start_time_unix_nano: int | None = 0
     end_time_unix_nano: int | None = 0
-    attributes: list[KeyValue] | None = None
+    attributes: list[msgspec.Raw] | None = None
     events: list[SpanMoment] | None = None
     links: list[SpanPointer] | None = None
     status: Status | None = None
@@ -156,7 +160,7 @@ class TracesRequest(Message):
 class NumberPoint(Message):
     """``NumberDataPoint``: a point of a gauge or a sum."""
 
-    attributes: list[KeyValue] | None = None
+    attributes: msgspec.Raw = ABSENT
     start_time_unix_nano: int | None = 0
     time_unix_nano: int | None = 0
     as_double: float | None = None
@@ -167,7 +171,7 @@ class NumberPoint(Message):
 class HistogramPoint(Message):
     """``HistogramDataPoint``: explicit buckets, not cumulative, upper bounds inclusive."""
 
-    attributes: list[KeyValue] | None = None
+    attributes: msgspec.Raw = ABSENT
     start_time_unix_nano: int | None = 0
     time_unix_nano: int | None = 0
     count: int | None = 0
@@ -189,7 +193,7 @@ class Buckets(Message):
 class ExponentialDataPoint(Message):
     """``ExponentialHistogramDataPoint``."""
 
-    attributes: list[KeyValue] | None = None
+    attributes: msgspec.Raw = ABSENT
     start_time_unix_nano: int | None = 0
     time_unix_nano: int | None = 0
     count: int | None = 0
@@ -214,7 +218,7 @@ class Quantile(Message):
 class SummaryPoint(Message):
     """``SummaryDataPoint``."""
 
-    attributes: list[KeyValue] | None = None
+    attributes: msgspec.Raw = ABSENT
     start_time_unix_nano: int | None = 0
     time_unix_nano: int | None = 0
     count: int | None = 0

@@ -5,6 +5,7 @@ at a fixed place.  So the bytes of a point's attributes are looked up as they ar
 """
 
 import struct
+from array import array
 from itertools import accumulate
 from math import inf
 
@@ -21,6 +22,9 @@ from firstlight.model import Batch, Series
 _POINT = 0x0A
 _START, _TIME, _DOUBLE, _INT = 0x11, 0x19, 0x21, 0x31
 _COUNT, _SUM, _BUCKETS, _MIN, _MAX = 0x21, 0x29, 0x32, 0x59, 0x61
+
+KEY_MAX_BYTES = 1024
+"""Longer attributes are decoded each time, so that no sender can make the memory grow."""
 
 _FIXED_BYTES = 9
 """A tag and a 64-bit value."""
@@ -83,9 +87,9 @@ class Rows:
         """Append the rows to ``batch``, with the definition of their series."""
         known, used = memo.series, set(self.ids)
         batch.series.update(known if len(used) == len(known) else {series_id: known[series_id] for series_id in used})
-        batch.samples.series_ids.extend(self.ids)
-        batch.samples.times_ns.extend(self.times)
-        batch.samples.values.extend(self.values)
+        batch.samples.series_ids += array("q", self.ids)
+        batch.samples.times_ns += array("q", self.times)
+        batch.samples.values += array("d", self.values)
 
 
 def read_numbers(body: bytes, position: int, end: int, memo: Memo) -> Rows:
@@ -103,24 +107,27 @@ def read_numbers(body: bytes, position: int, end: int, memo: Memo) -> Rows:
     skipped = _FIXED_BYTES if lead == _START else 0
     least = skipped + _NUMBER_BYTES
     while position < end:
+        if body[position] != _POINT:
+            raise Unusual
         start = position + 2
         size = body[position + 1]
         if size >= MORE:
-            size += _second_byte(body, start)
+            more = body[start]
+            if more >= MORE:
+                raise Unusual
+            size += (more << 7) - MORE
             start += 1
         time_tag, time_ns, value_tag, value = _number_at(body, start + skipped)
-        if body[position] != _POINT:
-            raise Unusual
         position = start + size
         if value_tag == _INT:
             (value,) = _int_at(body, start + least - 8)
-        elif value_tag != _DOUBLE:
-            time_tag = 0
+            value_tag = _DOUBLE
         attributes = body[start + least : position]
         series_id = find(attributes)
         if series_id is None:
             series_id = _learn_number(attributes, memo)
-        if series_id is None or body[start] != lead or time_tag != _TIME or time_ns <= 0 or size < least:
+        is_usual = body[start] == lead and time_tag == _TIME and value_tag == _DOUBLE and time_ns > 0 and size >= least
+        if series_id is None or not is_usual:
             rows.odd.append((start, position))
             continue
         add_id(series_id)
@@ -146,9 +153,11 @@ def _learn_number(attributes: bytes, memo: Memo) -> int | None:
         point = parse("NumberDataPoint", attributes)
         if point.flags or point.exemplars or point.WhichOneof("value") or point.time_unix_nano:
             return None
-        series_id = memo.numbers[attributes] = memo.series_id("value", read_labels(point.attributes))
+        series_id = memo.series_id("value", read_labels(point.attributes))
     except (DecodeError, Refused):
         return None
+    if len(attributes) <= KEY_MAX_BYTES:
+        memo.numbers[attributes] = series_id
     return series_id
 
 
@@ -225,5 +234,6 @@ def _learn_histogram(key: bytes, memo: Memo, extremes: tuple[str, ...]) -> tuple
         *(memo.series_id("bucket", with_label(labels, "le", number_text(bound))) for bound in (*bounds, inf)),
         *(memo.series_id(field, labels) for field in extremes),
     )
-    (memo.extremes if extremes else memo.histograms)[key] = ids
+    if len(key) <= KEY_MAX_BYTES:
+        (memo.extremes if extremes else memo.histograms)[key] = ids
     return ids

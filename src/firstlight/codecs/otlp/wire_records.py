@@ -6,22 +6,15 @@ from typing import Any, TypeVar
 from firstlight.codecs.otlp.messages import parse
 from firstlight.codecs.otlp.outcome import Decoded, Refused
 from firstlight.codecs.otlp.read_senders import read_resource, split_scope
-from firstlight.codecs.otlp.read_values import cut, plain
+from firstlight.codecs.otlp.read_values import KNOWN_MAX, RAW_MAX_BYTES, SCALARS, cut, plain
 from firstlight.codecs.otlp.wire import MORE, Unusual, fields, head_and_items
 from firstlight.errors import DecodeError
 from firstlight.model import Batch, Event, Resource, Span
-
-KNOWN_MAX = 20_000
-"""Attributes, resources and scopes remembered, each: at most 8 MB.  A fuller memory starts anew."""
-
-RAW_MAX_BYTES = 128
-"""A longer attribute is unlikely to come again."""
 
 _FIRST, _SECOND = 0x0A, 0x12
 _LEAST_PAIR_BYTES = 6
 """Two tags and lengths for key and value, one more pair for the text in the value."""
 
-_SCALARS = (str, int, float, bool)
 
 Row = TypeVar("Row", Event, Span)
 K = TypeVar("K")
@@ -43,7 +36,7 @@ class Known:
     def learn_pair(self, raw: bytes) -> tuple[str, Any]:
         """Return the attribute that ``raw`` is."""
         pair = _text_pair(raw) or _any_pair(raw)
-        if len(raw) <= RAW_MAX_BYTES and isinstance(pair[1], _SCALARS):
+        if len(raw) <= RAW_MAX_BYTES and isinstance(pair[1], SCALARS):
             _remember(self.pairs, raw, pair)
         return pair
 
