@@ -3,7 +3,7 @@
 import contextlib
 import ctypes
 
-# mallopt(3), glibc.  Left alone, glibc raises its mmap threshold to the largest block that was ever freed and then keeps
+# mallopt(3) of glibc.  Left alone it raises its mmap threshold to the largest block that was ever freed, then keeps
 # such blocks, and it gives every thread an arena of its own.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LARGE_BLOCK_BYTES = 256 * 1024
