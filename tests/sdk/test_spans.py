@@ -103,6 +103,15 @@ def test_ids_are_lower_case_hex_and_differ(telemetry: Telemetry, captured: Captu
     assert len({row.trace_id for row in captured.spans}) == len({row.span_id for row in captured.spans}) == 100
 
 
+def test_ids_may_be_asked_for_at_any_time(telemetry: Telemetry, captured: Capture) -> None:
+    span = telemetry.span("work")
+    early = span.trace_id, span.span_id
+    with span:
+        pass
+    (row,) = captured.spans
+    assert (row.trace_id, row.span_id) == early
+
+
 def test_attributes_added_after_the_end_do_no_harm(telemetry: Telemetry, captured: Capture) -> None:
     with telemetry.span("work") as span:
         pass

@@ -40,6 +40,13 @@ class Declared(Protocol):
         """Record the event with these values, in the order of its fields."""
 
 
+class OpenSpan(Protocol):
+    """Makes spans."""
+
+    def __call__(self, name: str, /, **attributes: Any) -> Span:
+        """Make a span called ``name``; use it with ``with`` or as a decorator."""
+
+
 class Tap:
     """One emitting function, loud or mute.
 
@@ -74,7 +81,7 @@ class Front:
         now: where times come from.
         emitter: makes the function behind ``log.info`` and its like.
         declared: makes the function behind a declared event.
-        span_class: the class of this front's spans.
+        opener: makes the function behind ``log.span``.
     """
 
     def __init__(self, now: Clock) -> None:
@@ -82,7 +89,7 @@ class Front:
         self.now = now
         self._put: Put = self.records.append
         self.emitter, self.declared, self._rewire_events = _event_closures(self._put, now)
-        self.span_class, self._rewire_spans = _span_class(self._put, now)
+        self.opener, self._rewire_spans = _span_closures(self._put, now)
 
     def gate(self, put: Put) -> None:
         """Hand every record to ``put`` from now on."""
@@ -139,7 +146,7 @@ def _event_closures(append: Put, now: Clock) -> _EventClosures:
     return _EventClosures(emitter, declared, rewire)
 
 
-def _span_class(append: Put, now: Clock) -> tuple[type[Span], Rewire]:
+def _span_closures(append: Put, now: Clock) -> tuple[Callable[[Site], OpenSpan], Rewire]:
     current, enter = CURRENT.get, CURRENT.set
 
     class LiveSpan(Span):
@@ -163,11 +170,27 @@ def _span_class(append: Put, now: Clock) -> tuple[type[Span], Rewire]:
         def _now(self) -> int:
             return now()
 
+    make = LiveSpan.__new__
+
+    def opener(site: Site) -> OpenSpan:
+        def span(name: str, /, **attributes: Any) -> Span:
+            # Spares the detour through the type's __call__ and __init__, a fifth of a span's cost.
+            opened = make(LiveSpan)
+            opened.site = site
+            opened.name = name
+            opened.attributes = attributes
+            opened.parent = None
+            opened._fate = None  # noqa: SLF001
+            opened._ids = None  # noqa: SLF001
+            return opened
+
+        return span
+
     def rewire(put: Put, clock: Clock) -> None:
         nonlocal append, now
         append, now = put, clock
 
-    return LiveSpan, rewire
+    return opener, rewire
 
 
 def _silent_emit(name: str, /, **fields: Any) -> None:

@@ -49,7 +49,7 @@ class Outbox:
             self._changed.notify_all()
 
     def take(self, timeout_s: float) -> Batch | None:
-        """Return the oldest batch once it is worth a delivery, else None after ``timeout_s``.
+        """Return the oldest batch once it is worth a delivery, else None after ``timeout_s`` (at once in a hurry).
 
         It stays ours until :meth:`done`.
         """
@@ -97,7 +97,7 @@ class Outbox:
         now_s = monotonic()
         if self._batches:
             return 0.0 if self._is_ripe() else min(self._ripe_at_s, deadline_s) - now_s
-        return deadline_s - now_s
+        return 0.0 if self._hurry else deadline_s - now_s
 
     def _is_ripe(self) -> bool:
         return self._hurry or self._rows >= BATCH_ROWS

@@ -2,32 +2,23 @@
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from traceback import format_exception
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from firstlight.errors import UsageError
 from firstlight.model import Kind, Level, parse_level
-from firstlight.sdk.front import Declared, Emit
+from firstlight.sdk.front import Declared, Emit, OpenSpan
 from firstlight.sdk.histogram import DEFAULT_BOUNDS_S, Histogram
 from firstlight.sdk.instruments import Counter, Definition, Gauge
 from firstlight.sdk.plain import MAX_TEXT_CHARS, text
 from firstlight.sdk.registry import place_of_caller
 from firstlight.sdk.site import Site
-from firstlight.sdk.spans import Span
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry
 
 _PACKAGE = str(Path(__file__).parents[1])
-
-
-class OpenSpan(Protocol):
-    """Makes spans."""
-
-    def __call__(self, name: str, /, **attributes: Any) -> Span:
-        """Make a span called ``name``; use it with ``with`` or as a decorator."""
 
 
 class Scope:
@@ -62,7 +53,7 @@ class Scope:
         for level in Level:
             setattr(self, level.name.lower(), telemetry.tapped(telemetry.front.emitter(Site(name, level))))
         self.warning = self.warn
-        self.span = partial(telemetry.front.span_class, Site(name, Level.INFO))
+        self.span = telemetry.front.opener(Site(name, Level.INFO))
         self.debug_on = telemetry.threshold(name) <= Level.DEBUG
 
     def event(self, name: str, /, *, level: Level | str = Level.INFO, **fields: Any) -> None:

@@ -35,7 +35,7 @@ class Span:
     Attributes:
         name: the operation.
         attributes: plain JSON values; add more while it is open with :meth:`set`.
-        start_ns: when it was entered; 0 before.
+        start_ns: when it was entered.
         end_ns: when it was left.
         parent: the span around it.
     """
@@ -52,7 +52,7 @@ class Span:
         self.site = site
         self.name = name
         self.attributes = attributes
-        self.start_ns = 0
+        self.parent = None
         self._fate: Fate | None = None
         self._ids: tuple[str, str] | None = None
 
