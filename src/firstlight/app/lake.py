@@ -136,15 +136,17 @@ class Lake:
 
     def series(self) -> Mapping[int, Series]:
         """Return every series by id."""
-        return self._reader.series(self._reader.view())
+        return self._reader.series(self._reader.view()).all()
 
     def stats(self) -> dict[str, Any]:
         """Return sizes and counts of the lake and what this process did with it."""
         view = self._reader.view()
+        series = self._reader.series(view)
         totals = self._reader.catalog.totals()
         keeper, wal = self._keeper, self._wal
         return {
-            "series": len(self._reader.series(view)),
+            "series": len(series),
+            "series_collisions": series.collisions,
             "snapshot": view.snapshot.number,
             "logs": len(view.files),
             "wal_bytes": sum(file.offset for file in view.files.values()),

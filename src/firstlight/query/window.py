@@ -24,7 +24,7 @@ def window(
 ) -> Window:
     """See :meth:`firstlight.ports.SignalReader.window`."""
     view = reader.view()
-    wanted = {i: s for i, s in reader.series(view).items() if _matches(s, name, field, labels or {})}
+    wanted = reader.series(view).select(name, field, labels or {})
     if not wanted:
         return []
     ids = np.fromiter(wanted, np.int64, len(wanted))
@@ -32,10 +32,6 @@ def window(
     if start_ns // 1000 <= view.snapshot.newest_us.get("samples", -1):
         parts.append(_from_segments(reader, view, ids, start_ns, end_ns))
     return _by_series(wanted, [np.concatenate(columns) for columns in zip(*parts, strict=True)])
-
-
-def _matches(series: Series, name: str, field: str, labels: Mapping[str, str]) -> bool:
-    return series.name == name and series.field == field and labels.items() <= dict(series.labels).items()
 
 
 def _from_tail(table: pa.Table, ids: Any, start_ns: int, end_ns: int) -> tuple[Any, Any, Any]:

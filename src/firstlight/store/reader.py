@@ -2,16 +2,18 @@
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import duckdb
 import pyarrow as pa
 
 from firstlight.errors import StorageError
 from firstlight.model import Kind, Series
-from firstlight.store import columns, schema
+from firstlight.store import schema
 from firstlight.store.catalog import Catalog, Snapshot
+from firstlight.store.index import SeriesIndex
 from firstlight.store.layout import FileKey, Layout
 from firstlight.store.tail import FileTail, Tail
 
@@ -51,10 +53,9 @@ class LakeReader:
         self.catalog.snapshot()
         self.database = confined_database(layout, memory_limit_bytes, threads)
         self._lock = threading.Lock()
-        self._sealed_series: tuple[int, dict[int, Series]] = (-1, {})
-        self._merged_key: tuple[int, ...] = ()
-        self._merged: dict[int, Series] = {}
-        self._series_table: pa.Table | None = None
+        self._index = SeriesIndex()
+        self._indexed_segments: set[str] = set()
+        self._indexed_logs: dict[FileKey, int] = {}
 
     def view(self) -> View:
         """Look at the logs first and the catalog after: a file sealed in between is then taken from the catalog."""
@@ -68,48 +69,46 @@ class LakeReader:
         if not paths:
             nothing = ", ".join(f'NULL::{schema.SQL_TYPES[c.type]} AS "{c.name}"' for c in schema.TABLES[table])
             return f"(SELECT {nothing} WHERE false)"
-        return f"read_parquet([{', '.join(map(_quoted, paths))}])"
+        return _parquet(paths)
 
     def tail_table(self, name: str, view: View) -> pa.Table:
         """Return the tail's rows of table ``name`` (``samples`` in its own schema) in ``view``."""
         empty = schema.TAIL_SAMPLES if name == "samples" else schema.TABLES[name]
         return pa.concat_tables([empty.empty_table(), *self.tail.tables(name, view.files, view.files)])
 
-    def series(self, view: View) -> Mapping[int, Series]:
-        """Return every series of ``view`` by id."""
+    def series(self, view: View) -> SeriesIndex:
+        """Return the index with every series of ``view``."""
         with self._lock:
-            self._merge_series(view)
-            return self._merged
+            self._index_segments(view)
+            for key, file in view.files.items():
+                seen = self._indexed_logs.get(key, 0)
+                if len(file.series) > seen:
+                    self._index.add(islice(file.series.items(), seen, None))
+                    self._indexed_logs[key] = len(file.series)
+            return self._index
 
     def series_table(self, view: View) -> pa.Table:
         """Return every series of ``view`` as rows."""
+        index = self.series(view)
         with self._lock:
-            self._merge_series(view)
-            if self._series_table is None:
-                self._series_table = columns.series_table(self._merged.items())
-            return self._series_table
+            return index.table()
 
     def close(self) -> None:
         """Close the database."""
         self.database.close()
 
-    def _merge_series(self, view: View) -> None:
-        key = (view.snapshot.number, *(len(file.series) for file in view.files.values()))
-        if key == self._merged_key:
-            return
-        known, sealed = self._sealed_series
-        if known != view.snapshot.number:
-            sealed = self._read_series(view)
-            self._sealed_series = view.snapshot.number, sealed
-        merged = dict(sealed)
-        for file in view.files.values():
-            merged.update(file.series)
-        self._merged_key, self._merged, self._series_table = key, merged, None
+    def _index_segments(self, view: View) -> None:
+        fresh = [path for path in view.snapshot.segments.get("series", ()) if path not in self._indexed_segments]
+        if fresh:
+            with self.database.cursor() as cursor:
+                rows = cursor.execute(f"FROM {_parquet(fresh)}").to_arrow_table()
+            self._index.add(_series_rows(rows))
+            self._indexed_segments.update(fresh)
+            self._indexed_logs = {key: count for key, count in self._indexed_logs.items() if key in view.files}
 
-    def _read_series(self, view: View) -> dict[int, Series]:
-        with self.database.cursor() as cursor:
-            rows = cursor.execute(f"FROM {self.segments('series', view)}").to_arrow_table()
-        return dict(_series_rows(rows))
+
+def _parquet(paths: Sequence[str]) -> str:
+    return f"read_parquet([{', '.join(map(_quoted, paths))}])"
 
 
 def _series_rows(table: pa.Table) -> Iterable[tuple[int, Series]]:
