@@ -48,7 +48,12 @@ def benchmark():
 
 def _decoding(name, signal, bodies):
     as_json = [_to_json(signal, body) for body in bodies]
-    general = {"metrics": _general_metrics, "traces": read_traces, "logs": read_logs}[signal]
+    cache = SeriesCache()
+    general = {
+        "metrics": lambda request, now_ns: read_metrics(request, now_ns, cache, None),
+        "traces": read_traces,
+        "logs": read_logs,
+    }[signal]
     contenders = [
         Contender("firstlight protobuf", lambda: _decoder(signal, bodies, as_json=False)),
         Contender("firstlight JSON", lambda: _decoder(signal, as_json, as_json=True)),
@@ -59,10 +64,6 @@ def _decoding(name, signal, bodies):
     ]
     bars = [Bar("items/cpu-s", "firstlight protobuf", "message by message", 1.5)]
     return Group(name, contenders, bars, frozenset({"items/cpu-s"}))
-
-
-def _general_metrics(request, now_ns):
-    return read_metrics(request, now_ns, SeriesCache(), None)
 
 
 def _to_json(signal, body):
