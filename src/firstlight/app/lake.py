@@ -38,8 +38,8 @@ class LakeLimits:
     rotate_s: float = DEFAULT_ROTATE_S
 
 
-MAX_UNSEALED_BYTES = 256 * 2**20
-"""Beyond this much unsealed log, appending is refused until the keeper has caught up."""
+MAX_UNSEALED_BYTES = 96 * 2**20
+"""Beyond this much unsealed log, appending is refused until the keeper has caught up: the tail is kept in memory."""
 
 
 _DEFAULT_LIMITS = LakeLimits()

@@ -52,12 +52,12 @@ class FileTail:
 
     def table(self, name: str) -> pa.Table:
         """Return the file's rows of table ``name`` (``samples`` in the tail's schema)."""
-        growing = self._tables[name]
-        if name in _ROW_TABLES and growing.taken < len(self._rows):
-            groups = [group for data in self._rows[growing.taken :] for group in rows_of(data)]
-            growing.taken = len(self._rows)
-            growing.add(_ROW_TABLES[name](groups))
-        return growing.whole(name)
+        if name in _ROW_TABLES and self._rows:
+            groups = [group for data in self._rows for group in rows_of(data)]
+            self._rows = []
+            for table, build in _ROW_TABLES.items():
+                self._tables[table].add(build(groups))
+        return self._tables[name].whole(name)
 
 
 _ROW_TABLES: dict[str, Callable[[Iterable[RowGroup]], pa.Table]] = {
@@ -74,7 +74,6 @@ class _Growing:
     """A table that is added to; many small pieces become one."""
 
     def __init__(self) -> None:
-        self.taken = 0
         self._pieces: list[pa.Table] = []
 
     def add(self, more: pa.Table) -> None:
