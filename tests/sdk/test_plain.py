@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstlight.sdk.plain import MAX_DEPTH, MAX_FIELDS, MAX_ITEMS, MAX_TEXT_CHARS, plain, plain_fields, text
@@ -57,6 +57,7 @@ def test_there_are_bounds_on_fields_and_keys_become_text() -> None:
     assert plain_fields({"schlüssel\ud800": 1}) == {"schlüssel?": 1}
 
 
+@settings(max_examples=60)
 @given(
     st.dictionaries(
         st.text(),

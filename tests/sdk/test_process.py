@@ -55,7 +55,7 @@ def test_the_end_of_the_process_delivers_everything_exactly_once(tmp_path: Path)
     run(
         """
 def work():
-    for n in range(3000): log.info("step", n=n); count.inc()
+    for n in range(1000): log.info("step", n=n); count.inc()
 threads = [threading.Thread(target=work) for _ in range(2)]
 [t.start() for t in threads]
 work()
@@ -63,9 +63,9 @@ with log.span("last"): pass
 """,
         path,
     )
-    assert sorted(row[4]["n"] for row in rows(path, "event")) == sorted(list(range(3000)) * 3)
+    assert sorted(row[4]["n"] for row in rows(path, "event")) == sorted(list(range(1000)) * 3)
     assert len(rows(path, "span")) == 1
-    assert rows(path, "sample", "count_total")[-1][4] == 9000
+    assert rows(path, "sample", "count_total")[-1][4] == 3000
 
 
 @pytest.mark.parametrize("ending", ["sys.exit(0)", "import atexit; atexit.register(lambda: log.info('at exit'))"])
@@ -106,7 +106,7 @@ def test_forks_while_threads_record_neither_hang_nor_lose_nor_repeat(tmp_path: P
 import warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 def work():
-    for n in range(20000): log.info("parent", n=n)
+    for n in range(5000): log.info("parent", n=n)
 threads = [threading.Thread(target=work) for _ in range(2)]
 [t.start() for t in threads]
 children = []
@@ -123,7 +123,7 @@ assert all(os.waitpid(child, 0)[1] == 0 for child in children)
 """,
         path,
     )
-    assert sorted(row[4]["n"] for row in rows(path, "event", "parent")) == sorted(list(range(20000)) * 2)
+    assert sorted(row[4]["n"] for row in rows(path, "event", "parent")) == sorted(list(range(5000)) * 2)
     assert len({row[0] for row in rows(path, "event", "child")}) == 10 == len(rows(path, "event", "child"))
 
 

@@ -42,8 +42,13 @@ def build(limits: Limits | None = None, environ: Mapping[str, str] | None = None
     """Return a new recorder that goes by the environment until it is told otherwise."""
     environment = os.environ if environ is None else environ
     found = recording(environ=environment)
-    fallback = Delivery(_by_settings(found, environment), _sender(found, {}))
-    return Telemetry(fallback, limits, level=parse_level(found.level) if found.level else Level.INFO)
+    telemetry = Telemetry(Delivery(_by_settings(found, environment), _sender(found, {})), limits)
+    try:
+        telemetry.set_level(parse_level(found.level or "info"))
+    except UsageError as error:
+        # Whoever merely records did not write the environment and must not fail because of it.
+        telemetry.troubles.say("level", f"FIRSTLIGHT_LEVEL: {error}")
+    return telemetry
 
 
 def configure(  # noqa: PLR0913 - each is one thing a host may want to say
