@@ -37,6 +37,13 @@ def test_parameters_are_bound(lake: Lake) -> None:
     assert lake.sql("SELECT count(*) FROM events WHERE name = $name", {"name": "e1"}).rows == [(1,)]
 
 
+def test_a_sum_of_large_integers_is_exact(lake: Lake) -> None:
+    ((total,),) = lake.sql("SELECT sum(time_ns) FROM events").rows
+    ((times,),) = lake.sql("SELECT list(time_ns) FROM events").rows
+    assert type(total) is int
+    assert total == sum(times)
+
+
 def test_a_limit_is_kept_and_said(lake: Lake) -> None:
     rows = lake.sql("SELECT name FROM events ORDER BY time_ns", limit=3)
     assert (rows.rows, rows.truncated) == ([("e0",), ("e1",), ("e2",)], True)

@@ -26,7 +26,7 @@ class RowSet:
 
 
 def from_arrow(batches: Sequence[pa.RecordBatch]) -> list[tuple[Any, ...]]:
-    """Return Arrow batches as rows of Python values; maps become dicts."""
+    """Return Arrow batches as rows of Python values; maps become dicts and whole decimals integers."""
     rows: list[tuple[Any, ...]] = []
     for batch in batches:
         values = [_python(batch.column(i)) for i in range(batch.num_columns)]
@@ -39,6 +39,8 @@ def _python(column: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
         column = column.cast(pa.timestamp("us", kind.tz), safe=False)
     values = column.to_pylist()
+    if pa.types.is_decimal(kind) and kind.scale == 0:
+        return [None if value is None else int(value) for value in values]
     if pa.types.is_map(kind):
         return [None if value is None else dict(value) for value in values]
     return list(values)
