@@ -94,6 +94,20 @@ def test_charts_move(page: Page) -> None:
     assert all(count >= 2 for chart in CHARTS for count in page.evaluate(KNOWN_POINTS, chart))
 
 
+def test_every_line_lies_inside_its_scale(page: Page) -> None:
+    # the scale of memory ends at all there is, however late that is known
+    until(page, "document.querySelector('[data-plot=memory]').uplot.scales.y.max > 64 * 2 ** 20")
+    for chart in CHARTS:
+        top, highest = page.evaluate(
+            """(id) => {
+                const { data, scales } = document.querySelector(`[data-plot=${id}]`).uplot;
+                return [scales.y.max, Math.max(...data.slice(1).flat().filter((value) => value != null))];
+            }""",
+            chart,
+        )
+        assert highest <= top * 1.001, chart
+
+
 def test_history_is_drawn_and_the_trouble_is_said_where_the_stream_does_not_come(browser: Browser, hub: Hub) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -195,6 +209,16 @@ def test_a_list_held_still_waits_and_then_catches_up(page: Page, hub: Hub) -> No
     assert page.locator(row(page, "while_held")).count() == 0
     page.click("#event-hold")
     page.locator(row(page, "while_held")).wait_for()
+
+
+def test_a_flood_of_events_leaves_a_bounded_list_with_the_newest_on_top(page: Page, hub: Hub) -> None:
+    for number in range(2):
+        hub.record_many([f"flood_{number}_{each}" for each in range(400)])
+    until(page, "document.querySelector('#events li.event b')?.textContent === 'flood_1_399'")
+    assert page.locator("#events li.event").count() == 150
+    page.click("#event-older")
+    assert page.locator("#events li.event").count() == 500
+    assert page.get_attribute("#link", "data-state") == "live"
 
 
 def test_a_paused_page_stands_still(page: Page, hub: Hub) -> None:

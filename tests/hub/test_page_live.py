@@ -162,5 +162,6 @@ def test_it_comes_back_after_the_hub_did_and_misses_nothing(browser: Browser, hu
             assert page.locator("#events b", has_text=name).count() == 1, name
         assert page.locator("#events .details").count() == 1, "a row that was open stays open"
         until(page, "document.querySelector('.problems').textContent === ''")
+        page.keyboard.press("c")
         last = page.evaluate("Number(document.querySelector('[data-plot=cpu]').dataset.last)")
         until(page, f"Number(document.querySelector('[data-plot=cpu]').dataset.last) > {last}")

@@ -64,13 +64,15 @@ export function choose(which, value) {
 
 /** Ask for the newest events under the filter; what streams in meanwhile is added once, not twice. */
 export async function load(evenHeld = false) {
-  stale = !evenHeld && (paused.value || held.value);
+  const isHeld = () => !evenHeld && (paused.value || held.value);
+  stale = isHeld();
   if (stale) return;
   loading += 1;
   const query = { level: level.value, subsystem: subsystem.value, limit: LONGEST };
   const answer = await get("/api/events", query, "events").catch(() => null);
   loading -= 1;
-  if (!answer || loading) return;
+  stale = isHeld();
+  if (!answer || loading || stale) return;
   const stored = byFingerprint(answer.events);
   fresh = fresh.filter((event) => !stored.get(fingerprint(event))?.pop());
   const had = byFingerprint(list.value);

@@ -43,7 +43,7 @@ function mount(element, latest) {
     if (wanted !== shape) {
       plot?.destroy();
       shape = wanted;
-      plot = build(element, latest.current, data);
+      plot = build(element, latest, data);
       element.uplot = plot;
     } else if (now - drawnAt < beatMs - 50) return;
     drawnAt = now;
@@ -85,7 +85,7 @@ function mount(element, latest) {
 
 const shapeOf = (data, id) => JSON.stringify([id, spanKey.value, data.lines.map((line) => [line.label, line.color])]);
 
-function build(element, { write, top, steps }, data) {
+function build(element, latest, data) {
   const faint = styled("--grid");
   const ink = styled("--ink-3");
   const font = `11px ${styled("--sans")}`;
@@ -96,10 +96,10 @@ function build(element, { write, top, steps }, data) {
     padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: SYNC, setSeries: false }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
-    scales: { x: { time: true, range: (u, low, high) => [low, high] }, y: { range: (u, low, high) => reach(low, high, top) } },
+    scales: { x: { time: true, range: (u, low, high) => [low, high] }, y: { range: (u, low, high) => reach(low, high, latest.current.top) } },
     axes: [
       { ...axis, incrs: TIME_STEPS, space: 60, size: 24, gap: 4, grid: { show: false }, values: (u, marks, i, s, step) => marks.map((mark) => clock(mark, step < 60)) },
-      { ...axis, size: 62, gap: 6, space: 34, values: (u, marks) => marks.map((mark) => write(mark)), ...(steps === "bytes" && { incrs: BYTE_STEPS }) },
+      { ...axis, size: 62, gap: 6, space: 34, values: (u, marks) => marks.map((mark) => latest.current.write(mark)), ...(latest.current.steps === "bytes" && { incrs: BYTE_STEPS }) },
     ],
     series: [{}, ...data.lines.map(lineOptions)],
     hooks: { setCursor: [readOut] },

@@ -84,7 +84,7 @@ function Memory() {
     { label: "share", value: share },
   ];
   return html`<${Panel} id="memory" title="Memory" note="in use" sources=${hasSwap ? [main, extra] : [main]} legend=${legend}
-    write=${bytes} steps="bytes" top=${() => valueOf(total, null) ?? 1024} figure=${share(null)} />`;
+    write=${bytes} steps="bytes" top=${(high) => Math.max(high, valueOf(total, null) ?? 1024)} figure=${share(null)} />`;
 }
 
 function Load() {

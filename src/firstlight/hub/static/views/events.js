@@ -69,12 +69,25 @@ function Nothing() {
     logs over OTLP; “What is sending data” shows how.</p>`;
 }
 
+const FIRST_ROWS = 150;
+
+/** The newest rows; the older ones are drawn when they are asked for, so that a flood of events costs little. */
+function Rows({ rows }) {
+  const all = useSignal(false);
+  const drawn = all.value ? rows : rows.slice(0, FIRST_ROWS);
+  return html`<ol class="events" role="list">
+    ${drawn.map((event) => html`<${Kept} key=${event.number} event=${event} />`)}
+    ${rows.length > drawn.length && html`<li class="older"><button id="event-older" onClick=${() => (all.value = true)}>
+      Show ${rows.length - drawn.length} older ones</button></li>`}
+  </ol>`;
+}
+
 export function EventsView() {
   const rows = events.shown();
   return html`<section id="events" aria-labelledby="h-events">
     <header class="bar"><h2 id="h-events">Latest events</h2>
-      <span class="note">${rows.length} shown, newest first${paused.value ? "; the page is paused" : ""}</span></header>
+      <span class="note">the last ${rows.length}, newest first${paused.value ? "; the page is paused" : ""}</span></header>
     <${Filters} />
-    ${rows.length ? html`<ol class="events" role="list" tabindex="-1">${rows.map((event) => html`<${Kept} key=${event.number} event=${event} />`)}</ol>` : html`<${Nothing} />`}
+    ${rows.length ? html`<${Rows} rows=${rows} />` : html`<${Nothing} />`}
   </section>`;
 }
