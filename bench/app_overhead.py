@@ -1,4 +1,4 @@
-"""What recording costs a program that does something: processor time of the whole process, background threads included."""
+"""What recording costs a program that does something: processor time of the process, background threads included."""
 
 import gc
 import os
