@@ -32,6 +32,7 @@ class Outbox:
         self._ripe_at_s = 0.0
         self._taken: Batch | None = None
         self._hurry = False
+        self._closed = False
 
     def put(self, batch: Batch) -> None:
         """Queue ``batch``, together with the last one if both are small."""
@@ -49,7 +50,7 @@ class Outbox:
             self._changed.notify_all()
 
     def take(self, timeout_s: float) -> Batch | None:
-        """Return the oldest batch once it is worth a delivery, else None after ``timeout_s`` (at once in a hurry).
+        """Return the oldest batch once it is worth a delivery, else None after ``timeout_s`` (at once when closed).
 
         It stays ours until :meth:`done`.
         """
@@ -77,6 +78,12 @@ class Outbox:
             self._hurry = on
             self._changed.notify_all()
 
+    def close(self) -> None:
+        """Let nothing linger and nobody wait for more."""
+        with self._changed:
+            self._hurry = self._closed = True
+            self._changed.notify_all()
+
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until all is delivered or lost; return whether it is."""
         with self._changed:
@@ -97,7 +104,7 @@ class Outbox:
         now_s = monotonic()
         if self._batches:
             return 0.0 if self._is_ripe() else min(self._ripe_at_s, deadline_s) - now_s
-        return 0.0 if self._hurry else deadline_s - now_s
+        return 0.0 if self._closed else deadline_s - now_s
 
     def _is_ripe(self) -> bool:
         return self._hurry or self._rows >= BATCH_ROWS

@@ -66,7 +66,7 @@ class Sink:
         done = self.flush(timeout_s)
         if not done:
             self.outbox.drop_all("undelivered")
-        self.outbox.hurry(on=True)
+        self.outbox.close()
         if self._thread is not None:
             self._thread.join(max(0.1, deadline_s - monotonic()))
         # An exporter that is stuck in a delivery is left alone: its close may not be called beside its export.
