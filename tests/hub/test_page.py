@@ -194,7 +194,10 @@ def test_a_row_opens_to_everything_the_event_carries(page: Page, hub: Hub) -> No
     hub.record("opened", attributes={"order_id": "4711", "who": "ada"})
     opened_row = page.locator(row(page, "opened"))
     button = opened_row.get_by_role("button")
-    button.focus()
+    opened_row.wait_for()
+    page.focus("#events ol")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.textContent").count("opened") == 1
     page.keyboard.press("Enter")
     assert button.get_attribute("aria-expanded") == "true"
     details = opened_row.locator(".details").inner_text()

@@ -57,6 +57,7 @@ function onSight() {
 }
 
 export function draw() {
+  if (document.hidden) return;
   batch(() => {
     events.flush();
     if (!paused.value) health.value = latestHealth ?? health.value;

@@ -60,6 +60,7 @@ const KEYS = [
   ["h c r s e m", "go to health, charts, processes, sources, events, any metric"],
   ["/", "filter the events by text"],
   ["← →", "on a chart: move the crosshair; with Shift by ten, Home and End to the edges, Esc leaves"],
+  ["↑ ↓", "in the events: from row to row; Enter opens one"],
   ["?", "this list"],
 ];
 

@@ -43,7 +43,7 @@ function Row({ event }) {
   const at = event.time_ns / 1e6;
   const level = text(event.level);
   return html`<li class=${`event ${level.toLowerCase()}`} data-level=${level}>
-    <button aria-expanded=${open.value} onClick=${() => (open.value = !open.value)}>
+    <button tabindex="-1" aria-expanded=${open.value} onClick=${() => (open.value = !open.value)}>
       <time title=${`${day(at)} ${clockMillis(at)}`}>${clockMillis(at)}</time>
       <span class="level"><i aria-hidden="true">${SHAPES[level] ?? "○"}</i> ${level.toLowerCase()}</span>
       <span class="scope">${[event.subsystem, event.component].map(text).filter(Boolean).join(".") || text(event.service)}</span>
@@ -71,11 +71,21 @@ function Nothing() {
 
 const FIRST_ROWS = 150;
 
+/** The list is one stop of the Tab key; arrow keys go from row to row. */
+function walk(event) {
+  const rows = [...event.currentTarget.querySelectorAll(".event > button")];
+  const at = rows.indexOf(document.activeElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+  if (to === undefined || event.target.closest("pre") || !rows[to]) return;
+  event.preventDefault();
+  rows[to].focus();
+}
+
 /** The newest rows; the older ones are drawn when they are asked for, so that a flood of events costs little. */
 function Rows({ rows }) {
   const all = useSignal(false);
   const drawn = all.value ? rows : rows.slice(0, FIRST_ROWS);
-  return html`<ol class="events" role="list">
+  return html`<ol class="events" role="list" tabindex="0" aria-label="events; arrow keys move through them" onKeyDown=${walk}>
     ${drawn.map((event) => html`<${Kept} key=${event.number} event=${event} />`)}
     ${rows.length > drawn.length && html`<li class="older"><button id="event-older" onClick=${() => (all.value = true)}>
       Show ${rows.length - drawn.length} older ones</button></li>`}
