@@ -6,15 +6,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bench import lake_stores as stores
 from bench import lake_workload as workload
 from bench.harness import Bar, Benchmark, Contender, Figures, Group, Running
 from bench.lake_servers import Prometheus, VictoriaMetrics, VictoriaMetricsInflux
 from bench.lake_stores import Store
-from bench.lake_workload import SERIES, Rows
+from bench.lake_workload import SERIES, SERIES_WITHOUT_LATENCIES, Rows
 from firstlight.model import Event
 
 ROUNDS = 7
@@ -38,6 +41,8 @@ rows/s cpu: per second of processor time; of a server only its own, not the clie
          fell into the turn.
 bytes:   per row at rest, everything counted (segments, catalog, index), after all is sealed, merged or flushed.
 cpu us:  processor time per row for ingest in batches of {LARGE_ROWS:,} and all that sealing, merging, flushing.
+exact %: of the values of three series, one of each kind, those that are read back as they were sent, bit for bit.
+         VictoriaMetrics keeps about 12 digits of a double, and is smaller for it.
 VictoriaMetrics and Prometheus by remote write (snappy) or Influx lines.  DuckDB and SQLite get a number for a series,
 its name in a table beside; the Parquet file holds time, name, host and value of each sample in the order of arrival.
 Rows are counted in every store; Firstlight's are compared with what was sent, bit for bit.
@@ -67,10 +72,12 @@ class Feed:
     Attributes:
         take: returns rows from the first number on, so many.
         pieces: cuts them into batches.
+        probes: series that are read back and compared.
     """
 
     take: Callable[[int, int], Any]
     pieces: Callable[[Any, int], Iterator[Any]]
+    probes: Sequence[int] = ()
 
 
 def _sample_pieces(rows: Rows, size: int) -> Iterator[Rows]:
@@ -81,13 +88,26 @@ def _event_pieces(events: list[Event], size: int) -> Iterator[list[Event]]:
     return (events[at : at + size] for at in range(0, len(events), size))
 
 
-SAMPLES = Feed(lambda first, count: workload.rows(first // SERIES, count // SERIES), _sample_pieces)
+def _short_samples(first: int, count: int) -> Rows:
+    steps = first // SERIES_WITHOUT_LATENCIES, count // SERIES_WITHOUT_LATENCIES
+    return workload.rows(*steps).without_latencies()
+
+
+SAMPLES = Feed(lambda first, count: workload.rows(first // SERIES, count // SERIES), _sample_pieces, (150, 151, 152))
+SHORT_SAMPLES = Feed(_short_samples, _sample_pieces, (150, 151))
 EVENTS = Feed(workload.events, _event_pieces)
 
 
 def benchmark() -> Benchmark:
     """Return the page."""
-    groups = [_samples(SMALL_ROWS), _samples(LARGE_ROWS), _samples_at_rest(), _events(), _events_at_rest()]
+    groups = [
+        _samples(SMALL_ROWS),
+        _samples(LARGE_ROWS),
+        _samples_at_rest(),
+        _short_samples_at_rest(),
+        _events(),
+        _events_at_rest(),
+    ]
     return Benchmark("lake", NOTES, groups, ("duckdb", "pyarrow", "msgspec", "numpy"), ROUNDS)
 
 
@@ -113,6 +133,14 @@ def _samples_at_rest() -> Group:
     return _at_rest(f"{count:,} samples at rest", kinds, SAMPLES, count, at_once, bars)
 
 
+def _short_samples_at_rest() -> Group:
+    peers = (VICTORIA, PROMETHEUS)
+    kinds = {kind: SAMPLE_STORES[kind] for kind in (OURS, *peers)}
+    steps = SERIES_WITHOUT_LATENCIES * STEPS_AT_REST, SERIES_WITHOUT_LATENCIES * STEPS_AT_ONCE
+    bars = [Bar("bytes", OURS, peer, 1) for peer in peers]
+    return _at_rest(f"{steps[0]:,} without full doubles at rest", kinds, SHORT_SAMPLES, *steps, bars)
+
+
 def _events_at_rest() -> Group:
     bars = [Bar("bytes", OURS, peer, 1) for peer in (PARQUET, JSON_LINES, SQLITE)]
     return _at_rest(f"{EVENTS_AT_REST:,} events at rest", EVENT_STORES, EVENTS, EVENTS_AT_REST, EVENTS_PER_TURN, bars)
@@ -124,7 +152,7 @@ def _ingest(
     def start(make: Callable[[Path], Store]) -> Running:
         return _running(make, lambda store: _Ingest(store, feed, rows, batch_rows))
 
-    contenders = [Contender(kind, lambda make=make: start(make)) for kind, make in kinds.items() if kind != PARQUET]
+    contenders = [Contender(kind, partial(start, make)) for kind, make in kinds.items() if kind != PARQUET]
     return Group(name, contenders, bars, frozenset({"rows/s wall", "rows/s cpu"}))
 
 
@@ -134,7 +162,7 @@ def _at_rest(
     def start(make: Callable[[Path], Store]) -> Running:
         return _running(make, lambda store: _Life(store, feed, rows, at_once))
 
-    contenders = [Contender(kind, lambda make=make: start(make)) for kind, make in kinds.items()]
+    contenders = [Contender(kind, partial(start, make)) for kind, make in kinds.items()]
     return Group(name, contenders, bars)
 
 
@@ -173,16 +201,27 @@ class _Life:
             cpu_s = sum(self._part(first) for first in range(0, self._rows, self._at_once))
             cpu_s += self._spent(self._store.finish)
             bytes_per_row = self._store.size_bytes() / self._rows
-            self._figures = {"bytes": bytes_per_row, "cpu us": 1e6 * cpu_s / self._rows}
+            self._figures = {"bytes": bytes_per_row, "cpu us": 1e6 * cpu_s / self._rows, **self._exactness()}
         return self._figures
 
     def sent(self) -> Any:
         return self._feed.take(0, self._rows)
 
+    def _exactness(self) -> Figures:
+        """Compare what is read back of the probes."""
+        if not self._feed.probes:
+            return {}
+        sent, equal, count = self.sent(), 0, 0
+        for series in self._feed.probes:
+            wanted = sent.values[sent.series == series].view(np.int64)
+            found = np.array(self._store.read(series), np.float64).view(np.int64)
+            equal, count = equal + int((wanted == found).sum()), count + len(wanted)
+        return {"exact %": 100 * equal / count}
+
     def _part(self, first: int) -> float:
         taken = self._feed.take(first, self._at_once)
         batches = [self._store.prepare(piece) for piece in self._feed.pieces(taken, LARGE_ROWS)]
-        return self._spent(lambda: (_write(self._store, batches), self._store.settle()))
+        return self._spent(partial(_write, self._store, batches)) + self._spent(self._store.settle)
 
     def _spent(self, work: Callable[[], object]) -> float:
         began_s = self._store.cpu_s()

@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ _REMOTE_WRITE_HEADERS = (
 )
 _STARTS_WITHIN_S = 20.0
 _MERGES_WITHIN_S = 120.0
+_AFTER_ALL_S = workload.BASE_MS // 1000 + 180 * 86_400
 _COUNT = " + ".join(f"sum(count_over_time({workload.metric_name(metric)}[1y]))" for metric in range(METRICS))
 
 
@@ -109,10 +110,17 @@ class _Server:
             self._end()
         assert found == len(sent), f"sent {len(sent)}, stored {found}"
 
+    def read(self, series: int) -> Sequence[float]:
+        selector = f'{workload.metric_name(series % METRICS)}{{host="{workload.host_name(series // METRICS)}"}}[1y]'
+        return [float(value) for _, value in self._query(selector, _AFTER_ALL_S)[0]["values"]]
+
     def _count(self, at_s: int) -> int:
-        question = urllib.parse.urlencode({"query": _COUNT, "time": at_s})
-        found = json.loads(self.get(f"/api/v1/query?{question}"))["data"]["result"]
+        found = self._query(_COUNT, at_s)
         return int(found[0]["value"][1]) if found else 0
+
+    def _query(self, question: str, at_s: int) -> Any:
+        path = f"/api/v1/query?{urllib.parse.urlencode({'query': question, 'time': at_s})}"
+        return json.loads(self.get(path))["data"]["result"]
 
     def _connect(self) -> socket.socket:
         host, _, port = self.address.partition(":")
@@ -129,7 +137,7 @@ class _Server:
                 if time.monotonic() > until_s or self._process.poll() is not None:
                     self._end()
                     said = (self.folder / "log").read_text(errors="replace").strip().rpartition("\n")[2]
-                    raise Missing(f"{self._process.args[0]} does not answer: {said}") from None  # type: ignore[index]
+                    raise Missing(f"{type(self).__name__} does not answer: {said}") from None
                 time.sleep(0.1)
             else:
                 return

@@ -56,6 +56,9 @@ class Store(Protocol):
     def size_bytes(self) -> int:
         """Return what that takes, everything counted."""
 
+    def read(self, series: int) -> Sequence[float]:
+        """Return the values of the series with this index in the order of time; only after ``finish``."""
+
     def close(self, sent: Any) -> None:
         """End.
 
@@ -90,6 +93,9 @@ class _Embedded:
     def size_bytes(self) -> int:
         return size_of(self.folder)
 
+    def read(self, series: int) -> Sequence[float]:
+        raise NotImplementedError(series)
+
 
 class Firstlight(_Embedded):
     """A lake as ``firstlight up`` has it: every append on disk before it returns, sealing in the background."""
@@ -120,6 +126,13 @@ class Firstlight(_Embedded):
         self._lake.close()
         while seal(self._layout) is None:
             time.sleep(0.1)
+
+    def read(self, series: int) -> Sequence[float]:
+        with Lake.open(self.folder, read_only=True) as lake:
+            found = lake.sql(
+                "SELECT value FROM metrics WHERE series_id = ? ORDER BY time_ns", [workload.definitions()[series][0]]
+            )
+        return [value for (value,) in found.rows]
 
     def close(self, sent: Any) -> None:
         self.finish()
@@ -175,6 +188,10 @@ class DuckDb(_Embedded):
         self._database.close()
         self._open()
 
+    def read(self, series: int) -> Sequence[float]:
+        query = "SELECT value FROM samples WHERE series_id = ? ORDER BY time"
+        return [value for (value,) in self._database.execute(query, [workload.definitions()[series][0]]).fetchall()]
+
     def close(self, sent: Rows) -> None:
         counted = self._database.execute("SELECT count(*) FROM samples").fetchone()
         self._database.close()
@@ -206,6 +223,10 @@ class Sqlite(_Embedded):
 
     def size_bytes(self) -> int:
         return (self.folder / "rows.sqlite").stat().st_size
+
+    def read(self, series: int) -> Sequence[float]:
+        query = "SELECT value FROM rows WHERE series_id = ? ORDER BY time_ms"
+        return [value for (value,) in self._database.execute(query, [workload.definitions()[series][0]])]
 
     def close(self, sent: Any) -> None:
         counted = self._database.execute("SELECT count(*) FROM rows").fetchone()
@@ -254,6 +275,12 @@ class Parquet(_Embedded):
         database.execute(f"COPY rows TO '{self.folder / 'rows.parquet'}' (FORMAT parquet, COMPRESSION zstd)")
         database.close()
         self._pieces.clear()
+
+    def read(self, series: int) -> Sequence[float]:
+        definition = workload.definitions()[series][1]
+        query = f"SELECT value FROM '{self.folder / 'rows.parquet'}' WHERE name = ? AND host = ? ORDER BY time"
+        found = duckdb.execute(query, [definition.name, definition.labels[0][1]]).fetchall()
+        return [value for (value,) in found]
 
     def close(self, sent: Any) -> None:
         counted = duckdb.execute(f"SELECT count(*) FROM '{self.folder / 'rows.parquet'}'").fetchone()

@@ -18,6 +18,7 @@ from firstlight.model import Batch, Event, Kind, Level, Resource, Series
 
 METRICS, HOSTS = 50, 20
 SERIES = METRICS * HOSTS
+SERIES_WITHOUT_LATENCIES = sum(metric % 3 != 2 for metric in range(METRICS)) * HOSTS
 STEP_MS = 10_000
 STEPS = 6_000
 BASE_MS = 1_750_000_000_000 // STEP_MS * STEP_MS
@@ -44,6 +45,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def without_latencies(self) -> "Rows":
+        """Return the rows of counters and gauges only."""
+        kept = self.series % METRICS % 3 != 2
+        return Rows(self.series[kept], self.times_ms[kept], self.values[kept])
 
     def pieces(self, size: int) -> Iterator["Rows"]:
         """Yield the rows in batches of ``size``."""
