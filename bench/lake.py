@@ -14,15 +14,15 @@ import numpy as np
 
 from bench import lake_stores as stores
 from bench import lake_workload as workload
-from bench.harness import Bar, Benchmark, Contender, Figures, Group, Running
+from bench.harness import Bar, Benchmark, Contender, Figures, Group, Missing, Running
 from bench.lake_servers import Prometheus, VictoriaMetrics, VictoriaMetricsInflux
 from bench.lake_stores import Store
 from bench.lake_workload import SERIES, SERIES_WITHOUT_LATENCIES, Rows
 from firstlight.model import Event
 
-ROUNDS = 7
+ROUNDS = 5
 SMALL_ROWS, LARGE_ROWS = 500, 10_000
-STEPS_PER_TURN = {SMALL_ROWS: 100, LARGE_ROWS: 300}
+STEPS_PER_TURN = {SMALL_ROWS: 100, LARGE_ROWS: 200}
 STEPS_AT_REST = 3_000
 STEPS_AT_ONCE = 100
 EVENTS_PER_TURN = 20_000
@@ -239,7 +239,11 @@ def _write(store: Store, batches: Sequence[Any]) -> float:
 
 def _running(make: Callable[[Path], Store], measure: Callable[[Store], _Ingest | _Life]) -> Running:
     folder = Path(tempfile.mkdtemp(prefix="firstlight-bench-lake-"))
-    store = make(folder)
+    try:
+        store = make(folder)
+    except (ImportError, Missing):
+        shutil.rmtree(folder)
+        raise
     work = measure(store)
 
     def close() -> None:

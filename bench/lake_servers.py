@@ -30,7 +30,6 @@ _REMOTE_WRITE_HEADERS = (
 _STARTS_WITHIN_S = 20.0
 _MERGES_WITHIN_S = 120.0
 _AFTER_ALL_S = workload.BASE_MS // 1000 + 180 * 86_400
-_COUNT = " + ".join(f"sum(count_over_time({workload.metric_name(metric)}[1y]))" for metric in range(METRICS))
 
 
 def find(*names: str) -> str:
@@ -103,7 +102,7 @@ class _Server:
 
     def close(self, sent: Rows) -> None:
         try:
-            found = self._count(int(sent.times_ms.max()) // 1000 + 60)
+            found = sum(self._count(metric) for metric in sorted(set((sent.series % METRICS).tolist())))
         finally:
             if self._socket is not None:
                 self._socket.close()
@@ -112,14 +111,14 @@ class _Server:
 
     def read(self, series: int) -> Sequence[float]:
         selector = f'{workload.metric_name(series % METRICS)}{{host="{workload.host_name(series // METRICS)}"}}[1y]'
-        return [float(value) for _, value in self._query(selector, _AFTER_ALL_S)[0]["values"]]
+        return [float(value) for _, value in self._query(selector)[0]["values"]]
 
-    def _count(self, at_s: int) -> int:
-        found = self._query(_COUNT, at_s)
+    def _count(self, metric: int) -> int:
+        found = self._query(f"sum(count_over_time({workload.metric_name(metric)}[1y]))")
         return int(found[0]["value"][1]) if found else 0
 
-    def _query(self, question: str, at_s: int) -> Any:
-        path = f"/api/v1/query?{urllib.parse.urlencode({'query': question, 'time': at_s})}"
+    def _query(self, question: str) -> Any:
+        path = f"/api/v1/query?{urllib.parse.urlencode({'query': question, 'time': _AFTER_ALL_S})}"
         return json.loads(self.get(path))["data"]["result"]
 
     def _connect(self) -> socket.socket:
