@@ -3,7 +3,7 @@ import { html, useSignal } from "../ui.js";
 import { bytes, clock, hundredths, percent, perSecond, plain } from "../format.js";
 import { sum, timesOf } from "../grid.js";
 import { Legend, Plot } from "../plot.js";
-import { crosshair, span, tick } from "../state.js";
+import { crosshair, span, status, tick } from "../state.js";
 import * as host from "../host.js";
 
 const COLORS = ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6"];
@@ -34,8 +34,11 @@ const newest = (line) => (host.seconds() - line.last.timeS < STALE_S + line.step
 
 const entry = (source, write) => ({ ...source, value: (moment) => write(valueOf(source.lines, moment)) });
 
+/** A hub younger than this has its first samples still to come, so their absence says nothing. */
+const SETTLED_S = 5;
+
 function Panel({ id, title, note, sources, legend, write, top, steps, figure, children }) {
-  const empty = host.hasLoaded() && sources.every((each) => !each.lines.length);
+  const empty = host.hasLoaded() && (status.value?.uptime_s ?? 0) > SETTLED_S && sources.every((each) => !each.lines.length);
   return html`<article class="panel" aria-labelledby=${`t-${id}`}>
     <header><h3 id=${`t-${id}`}>${title}</h3>${note && html`<span class="note">${note}</span>`}
       ${children}<output class="figure" aria-live="off">${figure}</output></header>
