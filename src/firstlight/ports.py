@@ -1,6 +1,7 @@
 """Every extension point on one page.
 
-An implementation is one file and one line in :mod:`firstlight.plugins`; the contract suite of its port then runs over it.
+An implementation is one file and one line in :mod:`firstlight.plugins`; the contract suite of its port then runs over
+it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +89,7 @@ class SignalReader(Protocol):
     def sql(
         self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None, *, limit: int | None = None
     ) -> Rows:
-        """Run one read-only SQL statement over ``metrics``, ``events``, ``spans``, ``series``, ``exponential_histograms``.
+        """Run one read-only SQL statement over ``metrics``, ``events``, ``spans``, ``series`` and their like.
 
         Raises:
             QueryError: the statement is wrong or may not run.

@@ -112,7 +112,7 @@ def test_health_is_kept_and_becomes_a_metric(platform) -> None:
 def test_own_metrics_hold_the_lakes_figures(platform) -> None:
     platform.store_own_metrics()
     values = own_values(platform)
-    assert (values["firstlight_wal_bytes"], values["firstlight_sealed_rows_events"]) == (7, 3)
+    assert (values["firstlight_wal_bytes"], values["firstlight_segments_rows_count"]) == (7, 3)
     assert "firstlight_seal_error" not in values
     assert {value for name, value in values.items() if name == "firstlight_dropped_total"} == {0}
 

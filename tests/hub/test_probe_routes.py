@@ -1,4 +1,5 @@
 from firstlight.codecs import prometheus_text
+from firstlight.errors import StorageFull
 from tests.hub.serving import Client, hub, logs
 
 
@@ -19,9 +20,20 @@ def test_metrics_read_back_as_prometheus_text(client: Client) -> None:
     assert all(family.help for family in families.values())
 
 
+class FullStore:
+    """A store without room."""
+
+    def append(self, batches: object, batch_id: bytes = b"") -> None:
+        raise StorageFull("the disk is full")
+
+    def was_recovered(self, batch_id: bytes) -> bool:
+        return False
+
+
 def test_readiness_says_what_is_wrong_and_liveness_does_not_care(tmp_path) -> None:
     with hub(tmp_path) as client:
-        client.server.platform.intake.problem = "the disk is full"
+        client.server.platform.intake.store = FullStore()
+        assert client.send_logs(logs(1)).status == 503
         answer = client.get("/readyz")
         assert (answer.status, answer.json) == (503, {"ready": False, "reasons": ["the disk is full"]})
         assert client.get("/livez").status == 200

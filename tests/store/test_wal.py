@@ -236,9 +236,12 @@ def small_disk(tmp_path: Path):
     """A real file system of 256 KiB."""
     target = tmp_path / "small"
     target.mkdir()
-    if not shutil.which("mount") or subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(target)], capture_output=True, check=False
-    ).returncode:
+    if (
+        not shutil.which("mount")
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(target)], capture_output=True, check=False
+        ).returncode
+    ):
         pytest.skip("mounting a small file system needs root")
     yield target
     subprocess.run(["umount", "-l", str(target)], check=True)

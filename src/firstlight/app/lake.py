@@ -38,7 +38,7 @@ class LakeLimits:
     rotate_s: float = DEFAULT_ROTATE_S
 
 
-MAX_UNSEALED_BYTES = 96 * 2**20
+MAX_UNSEALED_BYTES = 64 * 2**20
 """Beyond this much unsealed log, appending is refused until the keeper has caught up: the tail is kept in memory."""
 
 

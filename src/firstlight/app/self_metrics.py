@@ -1,15 +1,48 @@
 """What the hub counts of itself; the one list of its metrics."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
-from firstlight.app.instruments import SERVICE, Gauge, Registry
-from firstlight.model import Batch, Resource
+from firstlight.app.instruments import SERVICE, Counter, Gauge, Registry
+from firstlight.model import Batch, Kind, Resource
 
-LAKE_PREFIX = "firstlight_"
+
+@dataclass(frozen=True)
+class LakeMetric:
+    """A figure of ``Lake.stats()`` as a metric; a nested one has its keys as values of ``label``."""
+
+    figure: str
+    name: str
+    kind: Kind
+    description: str
+    unit: str = ""
+    label: str = ""
+
+
+LAKE_METRICS = (
+    LakeMetric("series", "firstlight_series_count", Kind.GAUGE, "Series known."),
+    LakeMetric(
+        "series_collisions", "firstlight_series_collisions_total", Kind.COUNTER, "Series with a taken identity."
+    ),
+    LakeMetric("snapshot", "firstlight_catalog_snapshot_number", Kind.GAUGE, "The catalog's newest state."),
+    LakeMetric("logs", "firstlight_wal_files_count", Kind.GAUGE, "Log files not sealed yet."),
+    LakeMetric("wal_bytes", "firstlight_wal_bytes", Kind.GAUGE, "Bytes in them.", "By"),
+    LakeMetric("tail_samples", "firstlight_tail_samples_count", Kind.GAUGE, "Samples in them."),
+    LakeMetric("segments", "firstlight_segments_count", Kind.GAUGE, "Sealed files."),
+    LakeMetric("sealed_bytes", "firstlight_segments_bytes", Kind.GAUGE, "Bytes in them.", "By"),
+    LakeMetric("sealed_rows", "firstlight_segments_rows_count", Kind.GAUGE, "Rows in them.", label="table"),
+    LakeMetric("appends", "firstlight_appends_total", Kind.COUNTER, "Frames put in this process's log."),
+    LakeMetric("appended_bytes", "firstlight_appended_bytes_total", Kind.COUNTER, "Bytes of them.", "By"),
+    LakeMetric("syncs", "firstlight_syncs_total", Kind.COUNTER, "Times the log waited for the disk."),
+    LakeMetric("seal_runs", "firstlight_seal_runs_total", Kind.COUNTER, "Times logs were sealed."),
+    LakeMetric("seal_failures", "firstlight_seal_failures_total", Kind.COUNTER, "Times sealing failed."),
+    LakeMetric("torn_bytes", "firstlight_torn_bytes_total", Kind.COUNTER, "Bytes cut from torn ends of logs.", "By"),
+    LakeMetric("quarantined", "firstlight_quarantined_files_total", Kind.COUNTER, "Damaged log files put aside."),
+)
 
 
 class SelfMetrics:
@@ -40,8 +73,16 @@ class SelfMetrics:
         self.faults = registry.counter("firstlight_faults_total", "Unexpected errors.", ("where",))
         self.health_score = registry.gauge("firstlight_health_ratio", "Health, 0 to 1.", ("subsystem",))
         self.streams = registry.gauge("firstlight_streams_count", "Live streams now.")
+        for counter, labels in (
+            (self.dropped, ("host", "self")),
+            (self.ingest_errors, ("storage", "storage_full")),
+            (self.faults, ("health", "http", "self")),
+        ):
+            for label in labels:
+                counter.inc(label, by=0)  # a figure that was never anything but missing cannot be judged
         self._lake_stats = lake_stats
-        self._lake: dict[str, Gauge] = {}
+        self._lake = [(metric, _instrument(registry, metric)) for metric in LAKE_METRICS]
+        self._lake_seen: dict[str, float] = {}
         self._process = psutil.Process()
         self._memory = registry.gauge("process_resident_memory_bytes", "Memory in use.", unit="By")
         self._cpu = registry.counter("process_cpu_seconds_total", "Processor time used.", unit="s")
@@ -63,15 +104,21 @@ class SelfMetrics:
         self._cpu_seen_s = used_s
 
     def _read_lake(self) -> None:
-        for name, value in _numbers(self._lake_stats(), LAKE_PREFIX):
-            if name not in self._lake:
-                self._lake[name] = self.registry.gauge(name, "A figure of the lake.")
-            self._lake[name].set(value)
+        figures = self._lake_stats()
+        for metric, instrument in self._lake:
+            figure = figures.get(metric.figure, 0)
+            values = {(label,): value for label, value in figure.items()} if metric.label else {(): figure}
+            for labels, value in values.items():
+                self._take(instrument, labels, value)
+
+    def _take(self, instrument: Counter | Gauge, labels: tuple[str, ...], value: float) -> None:
+        if isinstance(instrument, Gauge):
+            instrument.set(value, *labels)
+        else:
+            instrument.inc(*labels, by=value - self._lake_seen.get(instrument.name, 0.0))
+            self._lake_seen[instrument.name] = value
 
 
-def _numbers(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _numbers(value, f"{prefix}{key}_")
-        elif isinstance(value, int | float):
-            yield f"{prefix}{key}", value
+def _instrument(registry: Registry, metric: LakeMetric) -> Counter | Gauge:
+    make = registry.counter if metric.kind is Kind.COUNTER else registry.gauge
+    return make(metric.name, metric.description, (metric.label,) if metric.label else (), metric.unit)

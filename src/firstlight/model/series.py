@@ -21,7 +21,8 @@ class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of samples.
 
     A histogram is one series per bucket (``field="bucket"``, cumulative, with its upper-inclusive bound in label
-    ``le``), one ``sum`` and one ``count``, all under the metric's own name; a summary has ``quantile``, ``sum``, ``count``.
+    ``le``), one ``sum`` and one ``count``, all under the metric's own name; a summary has ``quantile``, ``sum`` and
+    ``count``.
 
     Attributes:
         name: the metric's name as its source spells it.

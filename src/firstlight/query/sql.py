@@ -11,7 +11,7 @@ import pyarrow as pa
 from firstlight.errors import QueryError
 from firstlight.query.rows import RowSet, from_arrow
 from firstlight.store.reader import LakeReader, View
-from firstlight.store.schema import TIME
+from firstlight.store.schema import REPEATED_TEXT, TIME
 
 DEFAULT_TIME_LIMIT_S = 30.0
 _FETCH_ROWS = 4096
@@ -156,6 +156,7 @@ def _opaque(column: pa.Field) -> str:
 
 _ZEROS = {
     pa.string(): "''",
+    REPEATED_TEXT: "''",
     pa.int64(): "0",
     pa.int8(): "0",
     pa.int16(): "0",
@@ -235,4 +236,3 @@ def _fetch(cursor: duckdb.DuckDBPyConnection, limit: int | None) -> RowSet:
     rows = from_arrow(batches)
     truncated = limit is not None and len(rows) > limit
     return RowSet(columns, types, rows[:limit] if truncated else rows, truncated)
-

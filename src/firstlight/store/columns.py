@@ -45,12 +45,17 @@ def series_table(definitions: Iterable[tuple[int, Series]]) -> pa.Table:
 
 def events_table(groups: Iterable[RowGroup]) -> pa.Table:
     """Return the events of ``groups`` as rows of the ``events`` table."""
-    return _table([_event_row(e, _sender(g[0])) for g in groups if g[1] for e in g[1]], schema.EVENTS)
+    return _table(
+        [_event_row(e, sender) for g in groups if g[1] for sender in [_sender(g[0])] for e in g[1]],
+        schema.TAIL["events"],
+    )
 
 
 def spans_table(groups: Iterable[RowGroup]) -> pa.Table:
     """Return the spans of ``groups`` as rows of the ``spans`` table."""
-    return _table([_span_row(s, _sender(g[0])) for g in groups if g[2] for s in g[2]], schema.SPANS)
+    return _table(
+        [_span_row(s, sender) for g in groups if g[2] for sender in [_sender(g[0])] for s in g[2]], schema.TAIL["spans"]
+    )
 
 
 def exponential_table(groups: Iterable[RowGroup]) -> pa.Table:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import duckdb
 
-from firstlight.errors import StorageError
+from firstlight.errors import FirstlightError, StorageError, StorageFull
 from firstlight.store import catalog, schema
 from firstlight.store.catalog import Note
 from firstlight.store.layout import FileLock, Layout
@@ -47,7 +47,7 @@ def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
             _create(layout, connection)
     except (duckdb.Error, sqlite3.Error) as error:
         connection.close()
-        raise StorageError(f"cannot open the catalog {layout.catalog}: {error}") from error
+        raise _refused(layout, error) from error
     return connection
 
 
@@ -68,12 +68,13 @@ def register(
 
     Raises:
         StorageError: the catalog refused; nothing changed.
+        StorageFull: no space; nothing changed.
     """
     try:
         patiently(lambda: _register_once(connection, segments, note))
         _make_relative(layout)
     except (duckdb.Error, sqlite3.Error) as error:
-        raise StorageError(f"cannot register segments: {error}") from error
+        raise _refused(layout, error) from error
 
 
 def patiently(action: Callable[[], _T]) -> _T:
@@ -92,9 +93,7 @@ def patiently(action: Callable[[], _T]) -> _T:
     raise StorageError("another process has held the catalog for too long; see 'firstlight doctor'")
 
 
-def _register_once(
-    connection: duckdb.DuckDBPyConnection, segments: dict[str, list[Path]], note: Note
-) -> None:
+def _register_once(connection: duckdb.DuckDBPyConnection, segments: dict[str, list[Path]], note: Note) -> None:
     connection.execute("BEGIN")
     try:
         for table, paths in segments.items():
@@ -151,6 +150,12 @@ def _load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
             return
     connection.execute(f"INSTALL {name}")
     connection.execute(f"LOAD {name}")
+
+
+def _refused(layout: Layout, error: Exception) -> FirstlightError:
+    if "disk is full" in str(error) or "No space left" in str(error):
+        return StorageFull(f"no space left for {layout.catalog}; free some or choose another directory with --data DIR")
+    return StorageError(f"cannot use the catalog {layout.catalog}: {error}; see 'firstlight doctor'")
 
 
 def _quoted(text: str) -> str:

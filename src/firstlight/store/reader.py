@@ -73,8 +73,7 @@ class LakeReader:
 
     def tail_table(self, name: str, view: View) -> pa.Table:
         """Return the tail's rows of table ``name`` (``samples`` in its own schema) in ``view``."""
-        empty = schema.TAIL_SAMPLES if name == "samples" else schema.TABLES[name]
-        return pa.concat_tables([empty.empty_table(), *self.tail.tables(name, view.files, view.files)])
+        return pa.concat_tables([schema.TAIL[name].empty_table(), *self.tail.tables(name, view.files, view.files)])
 
     def series(self, view: View) -> SeriesIndex:
         """Return the index with every series of ``view``."""

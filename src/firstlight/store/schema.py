@@ -18,6 +18,8 @@ _SENDER = [
     ("pid", pa.int64()),
     ("resource", pa.string()),
 ]
+_REPEATED = frozenset({"service", "session_id", "host", "resource", "subsystem", "component", "kind", "status"})
+REPEATED_TEXT = pa.dictionary(pa.int32(), pa.string())
 
 SAMPLES = pa.schema(
     [
@@ -105,10 +107,24 @@ TABLES: dict[str, pa.Schema] = {
     "exponential": EXPONENTIAL,
 }
 
+
+def _in_tail(columns: pa.Schema) -> pa.Schema:
+    """Return ``columns`` with the text that repeats from row to row held once."""
+    return pa.schema([pa.field(c.name, REPEATED_TEXT if c.name in _REPEATED else c.type) for c in columns])
+
+
 TAIL_SAMPLES = pa.schema(
     [("series_id", pa.int64()), ("time", TIME), ("ns", pa.int16()), ("value", pa.float64())],
 )
 """Samples in the tail have their value as it came."""
+
+TAIL: dict[str, pa.Schema] = {
+    "samples": TAIL_SAMPLES,
+    "events": _in_tail(EVENTS),
+    "spans": _in_tail(SPANS),
+    "exponential": EXPONENTIAL,
+}
+"""What the log's tail is held as in memory; cast to ``TABLES`` when it is sealed."""
 
 SORT_KEYS = {
     "samples": ["series_id", "time"],

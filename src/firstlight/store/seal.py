@@ -166,7 +166,8 @@ def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
 
 
 def _sorted(table: pa.Table, name: str) -> pa.Table:
-    return table.sort_by([(column, "ascending") for column in schema.SORT_KEYS[name]])
+    ordered = table.sort_by([(column, "ascending") for column in schema.SORT_KEYS[name]])
+    return ordered.cast(schema.TABLES[name])
 
 
 def _is_gone(layout: Layout, writer: str) -> bool:

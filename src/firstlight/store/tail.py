@@ -5,7 +5,7 @@ is one way only in which a row becomes visible.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 
@@ -15,7 +15,8 @@ from firstlight.store.frame import RowGroup, rows_of, series_of, unpack
 from firstlight.store.layout import FileKey, Layout
 from firstlight.store.wal import read_frames
 
-_MAX_PIECES = 32
+_SMALL_PIECES = 32
+_PORTION_BYTES = 2**20
 
 
 class FileTail:
@@ -53,11 +54,24 @@ class FileTail:
     def table(self, name: str) -> pa.Table:
         """Return the file's rows of table ``name`` (``samples`` in the tail's schema)."""
         if name in _ROW_TABLES and self._rows:
-            groups = [group for data in self._rows for group in rows_of(data)]
+            for groups in _in_portions(self._rows):
+                for table, build in _ROW_TABLES.items():
+                    self._tables[table].add(build(groups))
             self._rows = []
-            for table, build in _ROW_TABLES.items():
-                self._tables[table].add(build(groups))
         return self._tables[name].whole(name)
+
+
+def _in_portions(encoded: Iterable[bytes]) -> Iterator[list[RowGroup]]:
+    """Decode a portion at a time: as Python objects rows are many times larger than as columns."""
+    portion: list[RowGroup] = []
+    size = 0
+    for data in encoded:
+        portion += rows_of(data)
+        size += len(data)
+        if size > _PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    yield portion
 
 
 _ROW_TABLES: dict[str, Callable[[Iterable[RowGroup]], pa.Table]] = {
@@ -71,21 +85,22 @@ TAIL_TABLES = ("samples", *_ROW_TABLES)
 
 
 class _Growing:
-    """A table that is added to; many small pieces become one."""
+    """A table that is added to; many small pieces become one, large ones are left alone."""
 
     def __init__(self) -> None:
-        self._pieces: list[pa.Table] = []
+        self._large: list[pa.Table] = []
+        self._small: list[pa.Table] = []
 
     def add(self, more: pa.Table) -> None:
         if not more.num_rows:
             return
-        self._pieces.append(more)
-        if len(self._pieces) > _MAX_PIECES:
-            self._pieces = [pa.concat_tables(self._pieces).combine_chunks()]
+        self._small.append(more)
+        if len(self._small) >= _SMALL_PIECES:
+            self._large.append(pa.concat_tables(self._small).unify_dictionaries().combine_chunks())
+            self._small = []
 
     def whole(self, name: str) -> pa.Table:
-        empty = schema.TAIL_SAMPLES if name == "samples" else schema.TABLES[name]
-        return pa.concat_tables([empty.empty_table(), *self._pieces])
+        return pa.concat_tables([schema.TAIL[name].empty_table(), *self._large, *self._small])
 
 
 class Tail:

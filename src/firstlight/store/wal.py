@@ -27,7 +27,7 @@ Durability = Literal["always", "interval", "never"]
 MAGIC = b"FLWAL\x00\x00\x01"
 BATCH_ID_BYTES = 16
 _HEADER = struct.Struct("<II")
-DEFAULT_ROTATE_BYTES = 32 * 2**20
+DEFAULT_ROTATE_BYTES = 16 * 2**20
 DEFAULT_ROTATE_S = 300.0
 _SYNC_INTERVAL_S = 1.0
 
