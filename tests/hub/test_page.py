@@ -199,8 +199,8 @@ def test_a_row_opens_to_everything_the_event_carries(page: Page, hub: Hub) -> No
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.textContent").count("opened") == 1
     page.keyboard.press("Enter")
-    assert button.get_attribute("aria-expanded") == "true"
     details = opened_row.locator(".details").inner_text()
+    assert button.get_attribute("aria-expanded") == "true"
     assert '"order_id": "4711"' in details
     assert "0af7651916cd43dd8448eb211c80319c" in details
 
@@ -268,6 +268,7 @@ def test_it_follows_the_systems_colours_and_remembers_a_choice(browser: Browser,
         other = "dark" if scheme == "light" else "light"
         while page.evaluate("document.documentElement.dataset.theme") != other:
             page.keyboard.press("t")
+            page.wait_for_timeout(50)
         assert (page.evaluate(brightness) > 128) == (other == "light")
         assert page.evaluate(CANVAS, "load")["picture"] != before
         page.reload()
@@ -324,12 +325,12 @@ def test_every_control_has_a_name_and_headings_do_not_skip(page: Page) -> None:
 
 def test_shortcuts_are_listed_and_work(page: Page) -> None:
     page.keyboard.press("?")
-    assert page.locator("dialog").is_visible()
+    page.locator("dialog").wait_for()
     assert "crosshair" in page.inner_text("dialog")
     page.keyboard.press("Escape")
-    assert not page.locator("dialog").is_visible()
+    page.locator("dialog").wait_for(state="hidden")
     page.keyboard.press("2")
-    assert page.get_attribute("[data-span='15m']", "aria-pressed") == "true"
+    page.wait_for_selector("[data-span='15m'][aria-pressed=true]")
     for key, place in {"h": "health", "c": "charts", "r": "processes", "s": "sources"}.items():
         page.keyboard.press(key)
         assert page.evaluate("document.activeElement.id") == place
