@@ -42,7 +42,7 @@ rows/s cpu: per second of processor time; of a server only its own, not the clie
 bytes:   per row at rest, everything counted (segments, catalog, index), after all is sealed, merged or flushed.
 cpu us:  processor time per row for ingest in batches of {LARGE_ROWS:,} and all that sealing, merging, flushing.
 exact %: of the values of three series, one of each kind, those that are read back as they were sent, bit for bit.
-         VictoriaMetrics keeps about 12 digits of a double, and is smaller for it.
+         VictoriaMetrics keeps about 12 digits of a double.
 VictoriaMetrics and Prometheus by remote write (snappy) or Influx lines.  DuckDB and SQLite get a number for a series,
 its name in a table beside; the Parquet file holds time, name, host and value of each sample in the order of arrival.
 Rows are counted in every store; Firstlight's are compared with what was sent, bit for bit.
