@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from firstlight.version import __version__
 
 if TYPE_CHECKING:
+    from firstlight.app.lake import Lake
     from firstlight.app.telemetry import configure, get
     from firstlight.errors import FirstlightError
     from firstlight.model import Level
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FirstlightError",
+    "Lake",
     "Level",
     "Limits",
     "Telemetry",
@@ -54,6 +56,7 @@ __all__ = [
 
 _HOMES = {
     "FirstlightError": "firstlight.errors",
+    "Lake": "firstlight.app.lake",
     "Level": "firstlight.model",
     "Limits": "firstlight.sdk.client",
     "Telemetry": "firstlight.sdk.client",
