@@ -76,7 +76,10 @@ def __getattr__(name: str) -> Any:
     elif name in _HOMES:
         from importlib import import_module
 
-        found = getattr(import_module(_HOMES[name]), name)
+        try:
+            found = getattr(import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as missing:
+            raise ImportError(f"firstlight.{name} needs {missing.name}; try: pip install 'firstlight[hub]'") from missing
     else:
         raise AttributeError(f"module 'firstlight' has no attribute {name!r}")
     globals()[name] = found

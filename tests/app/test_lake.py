@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ from firstlight.model import Batch, Event, Resource, Series
 PYTHON = [sys.executable, "-c"]
 RECORD = """
 import sys
+import tempfile
 from firstlight.model import Batch, Event, Resource
 from firstlight.store.sink import LakeExporter
 exporter = LakeExporter(sys.argv[1])
@@ -27,6 +30,7 @@ assert not {"numpy", "duckdb", "pyarrow"} & set(sys.modules)
 """
 COUNT = """
 import sys
+import tempfile
 from firstlight.app.lake import Lake
 with Lake.open(sys.argv[1], read_only=True) as lake:
     print(lake.sql("SELECT count(*) FROM events").rows[0][0])
@@ -153,3 +157,27 @@ def test_two_processes_make_the_same_lake_at_the_same_time(tmp_path: Path) -> No
     assert [(m.communicate(timeout=60)[1], m.returncode) for m in makers] == [(b"", 0)] * 4
     with Lake.open(tmp_path) as lake:
         assert lake.sql("SELECT count(*) FROM events").rows == [(0,)]
+
+
+def test_a_lake_that_may_not_be_written_is_read_all_the_same() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        path = Path(directory, "lake")
+        with Lake.open(path, maintain=False) as lake:
+            lake.append([event("kept")])
+        for one in [path, *path.rglob("*")]:
+            one.chmod(0o555 if one.is_dir() else 0o444)
+        read_end, write_end = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            with Lake.open(path, read_only=True) as lake:
+                os.write(write_end, ",".join(names(lake)).encode())
+            os._exit(0)
+        os.close(write_end)
+        with os.fdopen(read_end) as said:
+            assert said.read() == "kept"
+        os.waitpid(pid, 0)
+        for one in [path, *path.rglob("*")]:
+            one.chmod(0o755)

@@ -15,6 +15,7 @@ STATUS = {
     "data_dir",
     "health",
     "health_parts",
+    "subsystems",
     "series",
     "host_series",
     "sources",

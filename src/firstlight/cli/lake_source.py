@@ -68,6 +68,7 @@ class LakeSource:
             "data_dir": str(self._directory.absolute()),
             "health": {"score": report.overall.score, "state": str(report.overall.state)},
             "health_parts": msgspec.to_builtins(report.overall.parts),
+            "subsystems": msgspec.to_builtins(report.subsystems),
             "series": len(series),
             "host_series": sum(one.service == _HOST_SERVICE for one in series.values()),
             "sources": self._senders(),

@@ -11,7 +11,7 @@ from litestar import get
 from firstlight.app.settings import Shown
 from firstlight.app.sources import Source
 from firstlight.hub.given import GivenPlatform
-from firstlight.model import HealthPart, HealthReport, HealthState
+from firstlight.model import Health, HealthPart, HealthReport, HealthState
 from firstlight.version import __version__
 
 _HOST_SERVICE = "host"
@@ -37,6 +37,7 @@ class Status(msgspec.Struct):
     data_dir: str
     health: Score
     health_parts: tuple[HealthPart, ...]
+    subsystems: Mapping[str, Health]
     series: int
     host_series: int
     sources: list[Source]
@@ -82,6 +83,7 @@ def _status(platform: GivenPlatform) -> Status:
         data_dir=platform.settings.data_dir,
         health=Score(overall.score, overall.state),
         health_parts=overall.parts,
+        subsystems=platform.health.subsystems,
         series=len(known),
         host_series=sum(series.service == _HOST_SERVICE for series in known),
         sources=platform.sources.seen(),

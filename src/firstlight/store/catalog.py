@@ -5,6 +5,7 @@ it through DuckDB.  Reading needs no engine: one transaction gives a snapshot, i
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -150,7 +151,7 @@ def opened(layout: Layout) -> Iterator[sqlite3.Connection]:
         StorageError: it is damaged, no database, or held by somebody for too long.
     """
     try:
-        database = sqlite3.connect(layout.catalog, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        database = sqlite3.connect(_address(layout), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True)
     except sqlite3.Error as error:
         raise _unreadable(layout.catalog, error) from error
     try:
@@ -163,6 +164,13 @@ def opened(layout: Layout) -> Iterator[sqlite3.Connection]:
         raise _unreadable(layout.catalog, error) from error
     finally:
         database.close()
+
+
+def _address(layout: Layout) -> str:
+    """Return the catalog's URI; where nothing may be written it is opened without SQLite's shared memory."""
+    log = layout.catalog.with_name(f"{layout.catalog.name}-wal")
+    frozen = not os.access(layout.root, os.W_OK) and not (log.exists() and log.stat().st_size)
+    return f"{layout.catalog.as_uri()}{'?mode=ro&immutable=1' if frozen else ''}"
 
 
 def _unreadable(path: Path, error: sqlite3.Error) -> StorageError:
