@@ -79,7 +79,8 @@ def __getattr__(name: str) -> Any:
         try:
             found = getattr(import_module(_HOMES[name]), name)
         except ModuleNotFoundError as missing:
-            raise ImportError(f"firstlight.{name} needs {missing.name}; try: pip install 'firstlight[hub]'") from missing
+            needs = f"firstlight.{name} needs {missing.name}; try: pip install 'firstlight[hub]'"
+            raise ImportError(needs) from missing
     else:
         raise AttributeError(f"module 'firstlight' has no attribute {name!r}")
     globals()[name] = found

@@ -161,6 +161,9 @@ def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         yield "all", table
         return
     days = pc.floor_temporal(table["time"], unit="day")
+    if pc.min(days) == pc.max(days):
+        yield f"{days[0].as_py():%Y-%m-%d}", table
+        return
     for day in sorted(pc.unique(days).to_pylist()):
         yield f"{day:%Y-%m-%d}", table.filter(pc.equal(days, pa.scalar(day, schema.TIME)))
 
