@@ -39,6 +39,17 @@ def test_json_is_taken_and_answered_with_json(client: Client) -> None:
     assert count(client, "json") == 1
 
 
+def test_what_is_refused_of_a_taken_delivery_is_said_and_counted(client: Client) -> None:
+    good = {"traceId": "1" * 32, "spanId": "2" * 16, "name": "good", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
+    spans = [good, {**good, "traceId": "0" * 32, "name": "bad"}]
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
+    answer = client.ask("POST", "/v1/traces", body, {"content-type": JSON})
+    assert answer.status == 200
+    assert int(answer.json["partialSuccess"]["rejectedSpans"]) == 1
+    assert b'firstlight_ingest_rejected_rows_total{signal="traces"} 1\n' in client.get("/metrics").body
+    assert client.sql("select name from spans").json["rows"] == [["good"]]
+
+
 @pytest.mark.parametrize(
     ("path", "method", "headers", "body", "status", "code"),
     [

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -52,6 +53,15 @@ class CountsDropped(Protocol):
         """Rows given up since the start."""
 
 
+@runtime_checkable
+class CountsRejected(Protocol):
+    """A door that knows what it refused of deliveries that it took otherwise."""
+
+    @property
+    def rejected_items(self) -> Mapping[str, int]:
+        """Items refused since the start, by signal."""
+
+
 class Platform:
     """One running Firstlight.
 
@@ -86,9 +96,8 @@ class Platform:
         self.live = LiveFeed(settings.limits.max_streams, self.metrics.streams_dropped.inc)
         self.sources = Sources(forgotten=self.metrics.sources_forgotten.inc)
         self.intake = Intake(store, self.metrics, self.sources, self.live, clock)
-        self.deliveries = Deliveries(
-            otlp(self.intake.door("otlp")), self.metrics, settings.limits.max_inflated_bytes, clock
-        )
+        self._otlp = otlp(self.intake.door("otlp"))
+        self.deliveries = Deliveries(self._otlp, self.metrics, settings.limits.max_inflated_bytes, clock)
         self.ingest_gate = Gate("ingest", settings.limits.max_concurrent_ingest, settings.limits.max_waiting_ingest)
         self.query_gate = Gate("query", settings.limits.max_concurrent_queries, settings.limits.max_waiting_queries)
         self.queries = Queries(store.sql, self.query_gate, self.metrics)
@@ -98,6 +107,7 @@ class Platform:
         self._self_door: Door = self.intake.door("self")
         self._periodic = self._make_periodic()
         self._dropped_seen = dict.fromkeys(receivers, 0)
+        self._rejected_seen: Counter[str] = Counter()
         self.metrics.registry.before_reading(self._read_live)
 
     @classmethod
@@ -186,6 +196,10 @@ class Platform:
             dropped_rows = receiver.dropped_rows if isinstance(receiver, CountsDropped) else 0
             self.metrics.dropped.inc(transport, by=dropped_rows - self._dropped_seen[transport])
             self._dropped_seen[transport] = dropped_rows
+        rejected = Counter(self._otlp.rejected_items if isinstance(self._otlp, CountsRejected) else {})
+        for signal, count in (rejected - self._rejected_seen).items():
+            self.metrics.ingest_rejected.inc(signal, by=count)
+        self._rejected_seen = rejected
 
     def _keep_last_figures(self) -> None:
         try:

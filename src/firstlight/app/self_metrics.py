@@ -60,6 +60,9 @@ class SelfMetrics:
         )
         self.ingest_bytes = registry.counter("firstlight_ingest_bytes_total", "Body bytes received.", ("signal",), "By")
         self.ingest_errors = registry.counter("firstlight_ingest_errors_total", "Deliveries refused.", ("reason",))
+        self.ingest_rejected = registry.counter(
+            "firstlight_ingest_rejected_rows_total", "Rows refused of deliveries that were taken.", ("signal",)
+        )
         self.dropped = registry.counter("firstlight_dropped_total", "Rows given up.", ("reason",))
         self.streams_dropped = registry.counter("firstlight_streams_dropped_total", "Live streams too slow to keep.")
         self.sources_forgotten = registry.counter("firstlight_sources_forgotten_total", "Silent senders forgotten.")

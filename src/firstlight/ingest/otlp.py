@@ -104,6 +104,12 @@ class OtlpReceiver:
         self._deltas = DeltaTotals()
         self._lock = threading.Lock()
 
+    @property
+    def rejected_items(self) -> dict[str, int]:
+        """Spans, log records and data points refused through partial success since the start, by signal."""
+        with self._lock:
+            return dict(self.counts.rejected)
+
     def handle(self, signal: str, content_type: str, body: bytes, now_ns: int) -> OtlpReply:
         """Store one delivery and return the answer; after a 200 it is kept.
 
