@@ -106,11 +106,11 @@ def test_a_browser_signs_in_once(closed: Client) -> None:
 def test_what_is_asked_is_counted_by_route_and_not_by_address(client: Client) -> None:
     for number in range(5):
         client.get(f"/no/such/{number}")
-    client.ask("BREW", "/livez")
+    client.ask("PROPFIND", "/livez")
     text = client.get("/metrics").body.decode()
     assert 'firstlight_http_requests_total{method="GET",route="unmatched",status="404"} ' in text
     assert 'method="other"' in text
-    assert "BREW" not in text
+    assert "PROPFIND" not in text
     assert "/no/such" not in text
     assert 'firstlight_http_request_seconds_bucket{le="+Inf",route="/livez"}' in text
 

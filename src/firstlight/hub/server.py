@@ -50,6 +50,7 @@ class Server:
         config = uvicorn.Config(
             application(platform),
             access_log=False,
+            http="httptools",
             lifespan="off",
             limit_concurrency=limits.max_connections,
             log_config=None,
