@@ -8,6 +8,7 @@ are the median and the middle half of all rounds.
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
@@ -109,11 +110,13 @@ def run(benchmark: Benchmark, rounds: int | None = None) -> bool:
 def _measure(group: Group, rounds: int) -> Outcome:
     outcome = Outcome()
     running: dict[str, Running] = {}
-    try:
+    with ExitStack() as closing:
         for contender in group.contenders:
             try:
-                running[contender.name] = contender.start()
-                running[contender.name].turn()
+                one = contender.start()
+                closing.callback(one.close)
+                one.turn()
+                running[contender.name] = one
             except (ImportError, Missing) as missing:
                 outcome.missing[contender.name] = str(missing)
         for number in range(rounds):
@@ -121,9 +124,6 @@ def _measure(group: Group, rounds: int) -> Outcome:
             shift = number % max(1, len(names))
             for name in names[shift:] + names[:shift]:
                 outcome.turns.setdefault(name, []).append(running[name].turn())
-    finally:
-        for one in running.values():
-            one.close()
     return outcome
 
 

@@ -71,7 +71,8 @@ def test_only_app_reads_the_environment() -> None:
 def test_declared_and_imported_distributions_are_the_same() -> None:
     used = {distribution_of(name) for tree in MODULES.values() for name in foreign_imports(tree)}
     assert used - HUB == set()
-    # DuckDB's extensions are loaded by their path, which is asked of the installed distribution; uvicorn loads its parser.
+    # DuckDB's extensions are loaded by their path, which is asked of the installed distribution; uvicorn loads its
+    # parser.
     assert {name for name in HUB - used if not name.startswith("duckdb-extension-")} == {"httptools"}
 
 
