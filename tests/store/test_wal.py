@@ -266,3 +266,25 @@ def test_a_full_disk_refuses_whole_batches_and_recovers(small_disk: Path) -> Non
     wal.append([events("again")])
     wal.close()
     assert names_in(the_file(wal)) == ["x" * 100] * (kept * 10) + ["again"]
+
+
+def test_a_disk_that_is_full_when_a_new_file_is_due_recovers_too(small_disk: Path) -> None:
+    wal = WalWriter(Layout(small_disk), rotate_bytes=3000)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(100_000))
+    kept = 0
+
+    def fill() -> None:
+        nonlocal kept
+        for _ in range(10_000):
+            wal.append([events("x" * 100)])
+            kept += 1
+
+    for _ in range(3):
+        with pytest.raises(StorageFull, match="no space left"):
+            fill()
+    ballast.unlink()
+    wal.append([events("again")])
+    wal.close()
+    found = [n for s in wal.layout.wal_files(wal.name) for n in names_in(wal.layout.wal_path(wal.name, s))]
+    assert found == ["x" * 100] * kept + ["again"]

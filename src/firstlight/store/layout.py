@@ -122,3 +122,16 @@ def explain(error: OSError, path: Path) -> StorageFull | StorageError:
     if isinstance(error, PermissionError):
         return StorageError(f"no permission to use {path}; choose another directory with --data DIR")
     return StorageError(f"cannot use {path}: {error.strerror or error}; is it a directory on a local disk?")
+
+
+def sync_directory(path: Path) -> None:
+    """Bring the names in a directory to the disk; a file's own sync does not.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

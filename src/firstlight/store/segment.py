@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firstlight.store import encoding, schema
+from firstlight.store.layout import sync_directory
 
 _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 3
@@ -77,6 +78,7 @@ def write(table: pa.Table, name: str, staging: Path, target: Path) -> int:
         os.fsync(file.fileno())
     target.parent.mkdir(parents=True, exist_ok=True)
     staging.replace(target)
+    sync_directory(target.parent)
     return target.stat().st_size
 
 

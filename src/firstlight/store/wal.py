@@ -20,7 +20,7 @@ from typing import Literal
 from firstlight.errors import StorageError
 from firstlight.model import Batch
 from firstlight.store.frame import pack
-from firstlight.store.layout import FileLock, Layout, explain, new_writer_name
+from firstlight.store.layout import FileLock, Layout, explain, new_writer_name, sync_directory
 
 Durability = Literal["always", "interval", "never"]
 
@@ -160,9 +160,7 @@ class WalWriter:
     def _open_next(self) -> None:
         path = self.layout.wal_path(self.name, self.sequence + 1)
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            os.write(fd, MAGIC)
-            _sync_directory(path.parent)
+            fd = _begin_file(path)
         except OSError as error:
             raise explain(error, path) from error
         self.sequence += 1
@@ -233,6 +231,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def _begin_file(path: Path) -> int:
+    """Make a log file that is whole or not there at all; return its descriptor."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, MAGIC)
+        sync_directory(path.parent)
+    except OSError:
+        os.close(fd)
+        path.unlink()
+        raise
+    return fd
+
+
 def read_frames(path: Path, offset: int = 0) -> tuple[list[Frame], int, int, bool]:
     """Read the whole frames of a log file from ``offset`` on.
 
@@ -277,11 +288,3 @@ def _scan(data: memoryview, position: int, base: int) -> Iterator[Frame]:
             return
         payload = data[start + BATCH_ID_BYTES : position]
         yield Frame(bytes(data[start : start + BATCH_ID_BYTES]), payload, base + position)
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
