@@ -19,6 +19,7 @@ from firstlight.version import __version__
 
 if TYPE_CHECKING:
     from firstlight.app.lake import Lake
+    from firstlight.app.logging_handler import LoggingHandler
     from firstlight.app.telemetry import configure, get
     from firstlight.errors import FirstlightError
     from firstlight.model import Level
@@ -39,6 +40,7 @@ __all__ = [
     "Lake",
     "Level",
     "Limits",
+    "LoggingHandler",
     "Telemetry",
     "__version__",
     "configure",
@@ -59,6 +61,7 @@ _HOMES = {
     "Lake": "firstlight.app.lake",
     "Level": "firstlight.model",
     "Limits": "firstlight.sdk.client",
+    "LoggingHandler": "firstlight.app.logging_handler",
     "Telemetry": "firstlight.sdk.client",
     "configure": "firstlight.app.telemetry",
     "current_span": "firstlight.sdk.context",

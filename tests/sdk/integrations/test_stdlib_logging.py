@@ -1,0 +1,105 @@
+import logging
+import logging.config
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import firstlight
+from firstlight.export.memory import MemoryExporter
+from firstlight.model import Level
+from firstlight.testing import capture
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nobody_is_contacted() -> None:
+    firstlight.configure(exporter=MemoryExporter())
+
+
+@pytest.fixture
+def log() -> Iterator[logging.Logger]:
+    logger = logging.getLogger("shop.checkout.cart")
+    handler = firstlight.LoggingHandler()
+    logger.addHandler(handler)
+    logger.setLevel(1)
+    logger.propagate = False  # pytest's own handler raises on a line that does not format
+    yield logger
+    logger.propagate = True
+    logger.removeHandler(handler)
+
+
+def test_a_line_becomes_an_event_with_its_scope_level_place_and_extras(log: logging.Logger) -> None:
+    with capture() as captured:
+        log.warning("only %d left", 2, extra={"article": "lamp"})
+    (event,) = captured.events
+    assert (event.subsystem, event.component, event.level) == ("shop", "checkout.cart", Level.WARN)
+    assert (event.name, event.body) == ("", "only 2 left")
+    assert event.attributes["article"] == "lamp"
+    assert event.attributes["code.file.path"] == __file__
+    assert event.attributes["code.function.name"] == sys._getframe().f_code.co_name
+
+
+@pytest.mark.parametrize(
+    ("number", "level"),
+    [(1, Level.TRACE), (10, Level.DEBUG), (20, Level.INFO), (25, Level.INFO), (40, Level.ERROR), (50, Level.CRITICAL)],
+)
+def test_levels_are_rounded_down(log: logging.Logger, number: int, level: Level) -> None:
+    with capture(level="trace") as captured:
+        log.log(number, "x")
+    assert [event.level for event in captured.events] == [level]
+
+
+def test_the_recorders_level_holds_here_too(log: logging.Logger) -> None:
+    with capture(level="error") as captured:
+        log.info("quiet")
+        log.error("loud")
+    assert [event.body for event in captured.events] == ["loud"]
+
+
+def test_an_exception_and_the_span_around_it_come_along(log: logging.Logger) -> None:
+    with capture() as captured, firstlight.span("pay"):
+        try:
+            raise KeyError("card")
+        except KeyError:
+            log.exception("refused")
+    (event,) = captured.events
+    (span,) = captured.spans
+    assert event.attributes["exception.type"] == "KeyError"
+    assert "raise KeyError" in event.attributes["exception.stacktrace"]
+    assert (event.trace_id, event.span_id) == (span.trace_id, span.span_id)
+
+
+def test_a_formatter_decides_the_body(log: logging.Logger) -> None:
+    log.handlers[0].setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    with capture() as captured:
+        log.info("x")
+    assert captured.events[0].body == "INFO x"
+
+
+def test_own_lines_do_not_feed_themselves() -> None:
+    logger = logging.getLogger("firstlight.sdk")
+    handler = firstlight.LoggingHandler()
+    logger.addHandler(handler)
+    with capture() as captured:
+        logger.error("cannot deliver")
+    logger.removeHandler(handler)
+    assert captured.events == []
+
+
+def test_a_line_that_does_not_format_is_reported_as_logging_does(log, capsys) -> None:
+    with capture() as captured:
+        log.info("%d", "no number")
+    assert captured.events == []
+    assert "--- Logging error ---" in capsys.readouterr().err
+
+
+def test_it_is_set_up_by_name() -> None:
+    handlers = {"hub": {"class": "firstlight.LoggingHandler", "level": "ERROR"}}
+    loggers = {"by.name": {"handlers": ["hub"], "level": "DEBUG"}}
+    logging.config.dictConfig(
+        {"version": 1, "disable_existing_loggers": False, "handlers": handlers, "loggers": loggers}
+    )
+    with capture() as captured:
+        logging.getLogger("by.name").info("quiet")
+        logging.getLogger("by.name").error("loud")
+    assert [event.body for event in captured.events] == ["loud"]
