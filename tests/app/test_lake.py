@@ -96,15 +96,18 @@ def test_reading_never_waits_for_writing_and_sees_each_row_once(tmp_path: Path) 
         threads = [threading.Thread(target=look) for _ in range(2)]
         for thread in threads:
             thread.start()
-        for n in range(400):
-            lake.append([event(f"e{n}")])
-            written += 1
-            time.sleep(0.005)
-        done.set()
-        for thread in threads:
-            thread.join()
+        end = time.monotonic() + 60
+        try:
+            while written < 400 or not lake.stats()["sealed_rows"]["events"]:
+                lake.append([event(f"e{written}")])
+                written += 1
+                time.sleep(0.005)
+                assert time.monotonic() < end, "nothing was sealed"
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
         assert wrong == []
-        assert lake.stats()["sealed_rows"]["events"] > 0
 
 
 def test_a_window_has_hot_and_sealed_samples_of_the_wanted_series(tmp_path: Path) -> None:

@@ -84,7 +84,11 @@ def test_after_each_kill_every_answered_row_is_there_once(tmp_path: Path) -> Non
             senders = [Sender(port, f"{turn}-{n}", unanswered[n]) for n in range(SENDERS)]
             for sender in senders:
                 sender.start()
-            time.sleep(0.2 + 0.11 * (turn % 7))
+            end = time.monotonic() + 30
+            while sum(len(sender.answered) for sender in senders) < SENDERS:
+                assert time.monotonic() < end, "the hub answers nothing"
+                time.sleep(0.01)
+            time.sleep(0.05 + 0.11 * (turn % 7))
         finally:
             kill(hub)
         for sender in senders:
@@ -92,7 +96,7 @@ def test_after_each_kill_every_answered_row_is_there_once(tmp_path: Path) -> Non
         answered += [name for sender in senders for name in sender.answered]
         unanswered = [sender.unanswered for sender in senders]
         check(tmp_path, answered, [name for names in unanswered for name in names])
-    assert len(answered) > KILLS * SENDERS
+    assert len(answered) >= KILLS * SENDERS
 
 
 def check(data: Path, answered: list[str], unanswered: list[str]) -> None:
