@@ -48,10 +48,6 @@ def benchmark() -> Benchmark:
     return Benchmark("host_receiver", NOTES, [group], ("psutil",), ROUNDS)
 
 
-def _by_psutil() -> HostReceiver:
-    return HostReceiver(source=PsutilSource(), budget_ratio=UNLIMITED)
-
-
 def _receiver(receiver: HostReceiver) -> Running:
     return Running(_paced(_timed(lambda: len(receiver.collect(time.time_ns())))))
 

@@ -10,7 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from firstlight.codecs.otlp import answers
 from firstlight.errors import DecodeError, PayloadTooLarge
 from firstlight.ingest.inflate import inflate
-from firstlight.ingest.otlp import JSON, MAX_INFLATED_BYTES, PROTOBUF, OtlpReceiver
+from firstlight.ingest.otlp import JSON, PROTOBUF, OtlpReceiver
+
+INFLATED_BYTES_MAX = 32 * 2**20
 
 
 class MemoryStore:
@@ -53,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
         content_type = self.headers.get("Content-Type", "")
         try:
             encoding = self.headers.get("Content-Encoding", "")
-            body = b"".join(inflate(list(self._chunks()), encoding, MAX_INFLATED_BYTES))
+            body = b"".join(inflate(list(self._chunks()), encoding, INFLATED_BYTES_MAX))
         except (DecodeError, PayloadTooLarge) as error:
             as_json = content_type.startswith(JSON)
             self._answer(400, JSON if as_json else PROTOBUF, answers.status(3, str(error), as_json=as_json))

@@ -25,15 +25,6 @@ SIGNALS = ("traces", "metrics", "logs")
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 
-MAX_BODY_BYTES = 16 * 2**20
-MAX_INFLATED_BYTES = 32 * 2**20
-"""Limits that a transport should apply, compressed and inflated.
-
-While a body is decoded, memory grows by 3 (JSON) to 5 (protobuf) times its inflated size, 7 times for series never
-seen before.  A hub holds 235 MB, mostly duckdb and pyarrow, so bodies up to 12 MB at a time leave it under 300; senders
-write 1 to 4 MB.  A bomb costs no more than the limit.
-"""
-
 STORAGE_RETRY_S = 5.0
 """A store that fails needs a person or a moment; senders keep their data until then."""
 

@@ -26,7 +26,6 @@ class Keeper:
         self._layout = layout
         self._wal = wal
         self._stop = threading.Event()
-        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="firstlight-keeper", daemon=True)
         self.runs = 0
         self.failures = 0
@@ -42,24 +41,18 @@ class Keeper:
     def stop(self) -> None:
         """End, waiting for a sealing process that is at work."""
         self._stop.set()
-        self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
-
-    def wake(self) -> None:
-        """Look at once."""
-        self._wake.set()
 
     def _run(self) -> None:
         next_look, seen = 0.0, 0
         while not self._stop.is_set():
             self._wal.rotate_if_due()
             begun = self._wal.sequence
-            if begun != seen or self._wake.is_set() or time.monotonic() >= next_look:
+            if begun != seen or time.monotonic() >= next_look:
                 seen = begun
-                self._wake.clear()
                 next_look = time.monotonic() + self._look()
-            self._wake.wait(_TICK_S)
+            self._stop.wait(_TICK_S)
 
     def _look(self) -> float:
         """Seal if there is something to seal; return the seconds until the next look."""
