@@ -31,6 +31,17 @@ def full_batch(count: int = 10) -> Batch:
     return batch
 
 
+def left_by_a_dead_writer(path: Path, count: int = 10) -> tuple[Layout, WalWriter]:
+    """Make a lake with one log that nobody appends to any more."""
+    layout = Layout(path)
+    layout.create()
+    lakehouse.create(layout)
+    wal = WalWriter(layout)
+    wal.append([full_batch(count)])
+    wal.close()
+    return layout, wal
+
+
 QUESTIONS = [
     "SELECT time, time_ns, name, value, field, labels, service, kind, unit FROM metrics ORDER BY time_ns",
     "SELECT * FROM events ORDER BY time_ns",
@@ -84,12 +95,7 @@ def test_a_living_writers_open_log_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_crash_after_the_segments_are_written_neither_loses_nor_doubles(tmp_path: Path, monkeypatch) -> None:
-    layout = Layout(tmp_path)
-    layout.create()
-    lakehouse.create(layout)
-    wal = WalWriter(layout)
-    wal.append([full_batch(5)])
-    wal.close()
+    layout, _ = left_by_a_dead_writer(tmp_path, 5)
 
     def crash(*_: object) -> None:
         raise StorageError("power cut")
@@ -106,12 +112,7 @@ def test_a_crash_after_the_segments_are_written_neither_loses_nor_doubles(tmp_pa
 
 
 def test_a_crash_after_the_commit_neither_loses_nor_doubles(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    layout.create()
-    lakehouse.create(layout)
-    wal = WalWriter(layout)
-    wal.append([full_batch(5)])
-    wal.close()
+    layout, wal = left_by_a_dead_writer(tmp_path, 5)
     log = layout.wal_path(wal.name, 1).read_bytes()
     seal(layout)
     layout.wal_path(wal.name, 1).write_bytes(log)
@@ -153,12 +154,7 @@ def test_a_damaged_log_is_sealed_up_to_the_damage_and_kept_aside(tmp_path: Path)
 
 
 def test_any_engine_reads_the_segments(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    layout.create()
-    lakehouse.create(layout)
-    wal = WalWriter(layout)
-    wal.append([full_batch()])
-    wal.close()
+    layout, _ = left_by_a_dead_writer(tmp_path)
     seal(layout)
     with duckdb.connect() as plain:
         for table, columns in schema.TABLES.items():
@@ -173,12 +169,7 @@ def test_any_engine_reads_the_segments(tmp_path: Path) -> None:
 
 
 def test_the_catalog_is_a_ducklake_that_its_own_client_reads(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    layout.create()
-    lakehouse.create(layout)
-    wal = WalWriter(layout)
-    wal.append([full_batch()])
-    wal.close()
+    layout, _ = left_by_a_dead_writer(tmp_path)
     seal(layout)
     connection = lakehouse.connect(layout)
     rows = connection.execute(
