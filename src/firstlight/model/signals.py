@@ -9,6 +9,9 @@ from firstlight.model.level import Level
 from firstlight.model.resource import Resource
 from firstlight.model.series import Series
 
+THREAD_ID = "thread.id"
+"""OpenTelemetry's name of the attribute."""
+
 
 class Event(msgspec.Struct, array_like=True, gc=False):
     """Something that happened; an OTLP log record.
@@ -23,6 +26,7 @@ class Event(msgspec.Struct, array_like=True, gc=False):
         attributes: plain JSON values, bounded by whoever records.
         trace_id: 32 lower-case hex digits, or empty.
         span_id: 16 lower-case hex digits, or empty.
+        thread_id: of the thread that recorded it, as Python's ``threading.get_ident`` has it; 0 when unknown.
     """
 
     time_ns: int
@@ -34,6 +38,11 @@ class Event(msgspec.Struct, array_like=True, gc=False):
     attributes: dict[str, Any] = {}
     trace_id: str = ""
     span_id: str = ""
+    thread_id: int = 0
+
+    def described(self) -> dict[str, Any]:
+        """Return the attributes with the thread among them, for formats that have no place of its own for it."""
+        return {**self.attributes, THREAD_ID: self.thread_id} if self.thread_id else self.attributes
 
 
 class SpanEvent(msgspec.Struct, array_like=True, gc=False):
@@ -105,6 +114,26 @@ class ExponentialPoint(msgspec.Struct, array_like=True, gc=False):
     max: float | None = None
 
 
+class Exemplar(msgspec.Struct, array_like=True, gc=False):
+    """One of the values behind a sample, with the trace it was measured in.
+
+    Attributes:
+        series_id: of the sample: a counter's, a histogram's bucket or an exponential histogram's.
+        time_ns: when it was measured.
+        value: the single value.
+        trace_id: 32 lower-case hex digits, or empty.
+        span_id: 16 lower-case hex digits, or empty.
+        labels: further ``(key, value)`` pairs, sorted by key.
+    """
+
+    series_id: int
+    time_ns: int
+    value: float
+    trace_id: str = ""
+    span_id: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
 class Samples:
     """Columns of samples; row ``i`` is ``(series_ids[i], times_ns[i], values[i])``.
 
@@ -140,10 +169,11 @@ class Batch:
         spans: ended ones.
         samples: columns of samples.
         exponential: points of exponential histograms.
+        exemplars: values behind some of the samples; they come with them and are not rows of their own.
         series: the definition of every ``series_id`` that ``samples`` and ``exponential`` use.
     """
 
-    __slots__ = ("events", "exponential", "resource", "samples", "series", "spans")
+    __slots__ = ("events", "exemplars", "exponential", "resource", "samples", "series", "spans")
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
@@ -151,6 +181,7 @@ class Batch:
         self.spans: list[Span] = []
         self.samples = Samples()
         self.exponential: list[ExponentialPoint] = []
+        self.exemplars: list[Exemplar] = []
         self.series: dict[int, Series] = {}
 
     def add_sample(self, series: Series, time_ns: int, value: float) -> None:

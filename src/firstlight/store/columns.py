@@ -83,7 +83,7 @@ def _event_row(event: Event, sender: tuple[Any, ...]) -> tuple[Any, ...]:
         event.component,
         event.name,
         event.body,
-        _json(event.attributes),
+        _json(event.described()),
         event.trace_id,
         event.span_id,
         *sender,

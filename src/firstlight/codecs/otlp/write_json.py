@@ -78,8 +78,8 @@ def _record(event: Event) -> Json:
         record["eventName"] = event.name
     if event.body:
         record["body"] = {"stringValue": event.body}
-    if event.attributes:
-        record["attributes"] = key_values(event.attributes)
+    if attributes := event.described():
+        record["attributes"] = key_values(attributes)
     if event.trace_id:
         record["traceId"] = event.trace_id
     if event.span_id:

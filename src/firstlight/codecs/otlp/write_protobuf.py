@@ -58,7 +58,7 @@ def _record(event: Event) -> Fields:
         "severity_number": int(event.level),
         "severity_text": level_name(event.level),
         "event_name": _text(event.name),
-        "attributes": _key_values(event.attributes),
+        "attributes": _key_values(event.described()),
         "trace_id": bytes.fromhex(event.trace_id),
         "span_id": bytes.fromhex(event.span_id),
     }
