@@ -1,12 +1,13 @@
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from firstlight.errors import UsageError
 from firstlight.export.memory import MemoryExporter
-from firstlight.model import Resource
+from firstlight.model import Resource, SpanLink
 from firstlight.sdk.client import Delivery, Limits, Telemetry
 from firstlight.sdk.context import current_span
+from firstlight.sdk.remote import RemoteSpan
 from firstlight.testing import Capture, FakeClock, capture
 
 
@@ -76,12 +77,102 @@ def test_a_decorated_function_is_a_new_span_each_time_also_when_it_calls_itself(
     assert {row.attributes["kind"] for row in captured.spans} == {"recursive"}
 
 
-def test_generators_cannot_be_decorated(telemetry: Telemetry) -> None:
-    def numbers() -> Iterator[int]:
-        yield 1
+def test_a_generators_span_lasts_as_long_as_its_body(telemetry: Telemetry, captured: Capture, clock: FakeClock) -> None:
+    inside: list[object] = []
 
-    with pytest.raises(UsageError, match="numbers"):
-        telemetry.span("work")(numbers)
+    @telemetry.span("count", upto=3)
+    def numbers(upto: int) -> Iterator[int]:
+        for number in range(upto):
+            inside.append(current_span())
+            clock.advance(1)
+            got = yield number
+            inside.append(got)
+        return "end"
+
+    with telemetry.span("reader") as reader:
+        counting = numbers(2)
+        assert next(counting) == 0
+        assert current_span() is reader
+        with telemetry.span("between") as between:
+            assert counting.send("sent") == 1
+            assert current_span() is between
+        with pytest.raises(StopIteration, match="end"):
+            next(counting)
+        assert current_span() is reader
+    rows = {row.name: row for row in captured.spans}
+    assert rows["count"].end_ns - rows["count"].start_ns == 2_000_000_000
+    assert rows["count"].parent_id == reader.span_id
+    assert inside[0].name == inside[2].name == "count"
+    assert inside[1] == "sent"
+
+
+def test_a_generator_that_is_left_early_has_not_failed(telemetry: Telemetry, captured: Capture) -> None:
+    closed = []
+
+    @telemetry.span("count")
+    def numbers() -> Iterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append(current_span().name)
+
+    for _ in numbers():
+        break
+    (row,) = captured.spans
+    assert row.status == "unset"
+    assert closed == ["count"]
+
+
+def test_what_is_thrown_into_a_generator_reaches_its_body(telemetry: Telemetry, captured: Capture) -> None:
+    @telemetry.span("count")
+    def numbers() -> Iterator[object]:
+        try:
+            yield 1
+        except KeyError as error:
+            yield error
+        raise ValueError("no more")
+
+    counting = numbers()
+    next(counting)
+    assert isinstance(counting.throw(KeyError("x")), KeyError)
+    with pytest.raises(ValueError, match="no more"):
+        next(counting)
+    assert captured.spans[0].status_message == "ValueError: no more"
+
+
+async def read_all(numbers: AsyncIterator[int]) -> list[tuple[int, object]]:
+    return [(number, current_span()) async for number in numbers]
+
+
+def test_async_generators_too(telemetry: Telemetry, captured: Capture) -> None:
+    @telemetry.span("count")
+    async def numbers() -> AsyncIterator[int]:
+        for number in range(2):
+            await asyncio.sleep(0)
+            assert current_span().name == "count"
+            yield number
+
+    assert asyncio.run(read_all(numbers())) == [(0, None), (1, None)]
+    assert [row.name for row in captured.spans] == ["count"]
+
+
+def test_a_span_may_belong_to_another_process(telemetry: Telemetry, captured: Capture) -> None:
+    caller = RemoteSpan("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+    log = telemetry.scope("web.shop")
+    link = SpanLink("1" * 32, "2" * 16)
+    with telemetry.span("outer") as outer:
+        with log.make_span(
+            "GET /", kind="server", parent=caller, links=[link], attributes={"url.path": "/"}
+        ) as request:
+            assert current_span() is request
+            with log.span("inner"):
+                pass
+        assert current_span() is outer
+    inner, served, _ = captured.spans
+    assert (served.trace_id, served.parent_id, served.kind) == (caller.trace_id, caller.span_id, "server")
+    assert (served.links, served.attributes) == ([link], {"url.path": "/"})
+    assert (inner.trace_id, inner.parent_id, inner.kind) == (caller.trace_id, served.span_id, "internal")
 
 
 def test_a_clock_that_steps_back_makes_no_negative_span(

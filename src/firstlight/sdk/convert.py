@@ -65,13 +65,17 @@ class Converter:
         if parent is not None:
             row.parent_id = parent.ids()[1]
         if (fate := span.outcome()) is not None:
+            row.kind = fate.kind
             row.status = fate.status
             row.status_message = text(fate.message)
             row.events = [SpanEvent(at.time_ns, text(at.name), plain_fields(at.attributes)) for at in fate.events]
+            row.links = fate.links.copy()
         return row
 
 
-def _event(time_ns: int, site: Any, span: Span | None, named: Any, fields: dict[str, Any] | None = None) -> Event:
+def _event(
+    time_ns: int, site: Any, span: Span | None, thread_id: int, named: Any, fields: dict[str, Any] | None = None
+) -> Event:
     """Convert an event; ``named`` is its name or, for a declared one (without ``fields``), the values."""
     if fields is None:
         name = site.name
@@ -82,4 +86,4 @@ def _event(time_ns: int, site: Any, span: Span | None, named: Any, fields: dict[
     trace_id, span_id = span.ids() if span is not None else ("", "")
     body = plain.pop(BODY) if BODY in plain else ""
     body = body if type(body) is str else text(body)
-    return Event(time_ns, name, site.level, site.subsystem, site.component, body, plain, trace_id, span_id)
+    return Event(time_ns, name, site.level, site.subsystem, site.component, body, plain, trace_id, span_id, thread_id)

@@ -1,25 +1,28 @@
 """The hot path: the one list, and the closures that append to it.
 
-A call appends one tuple: ``(time_ns, site, span, name, fields)``, or ``(time_ns, site, span, values)`` for a declared
-event; an ended span is appended itself.  The list is never replaced, and the drain takes ``records[:n]`` and then
-deletes it, so no lock is needed, nothing is lost and the order stays.
+A call appends one tuple: ``(time_ns, site, span, thread_id, name, fields)``, or with ``values`` instead of the
+last two for a declared event; an ended span is appended itself.  The list is never replaced, and the drain takes
+``records[:n]`` and then deletes it, so no lock is needed, nothing is lost and the order stays.
 
 The closures share a cell, ``append``: putting another function in it changes all of them at once, those that the host
 keeps in variables of its own included.  For the same reason a level is silenced by exchanging the code of its
 functions, not the functions.
 """
 
+from _thread import get_ident
 from collections.abc import Callable
 from types import CodeType, FunctionType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self, cast
 
 from firstlight.ports import Clock
 from firstlight.sdk.context import CURRENT
+from firstlight.sdk.remote import RemoteSpan
 from firstlight.sdk.site import Site
 from firstlight.sdk.spans import Span
 
 Put = Callable[[Any], object]
 Rewire = Callable[[Put, Clock], None]
+LeadSpan = Callable[[Site, str, dict[str, Any], Span | RemoteSpan], Span]
 
 
 class Emit(Protocol):
@@ -38,6 +41,13 @@ class Declared(Protocol):
 
     def __call__(self, *values: Any) -> None:
         """Record the event with these values, in the order of its fields."""
+
+
+class EmitFields(Protocol):
+    """Records one event whose fields come as a dict."""
+
+    def __call__(self, name: str, fields: dict[str, Any], /) -> None:
+        """Record the event ``name`` with ``fields``, which the caller gives away."""
 
 
 class OpenSpan(Protocol):
@@ -81,15 +91,17 @@ class Front:
         now: where times come from.
         emitter: makes the function behind ``log.info`` and its like.
         declared: makes the function behind a declared event.
+        fielded: makes the function behind ``log_event``.
         opener: makes the function behind ``log.span``.
+        lead: makes a span with a given parent.
     """
 
     def __init__(self, now: Clock) -> None:
         self.records: list[Any] = []
         self.now = now
         self._put: Put = self.records.append
-        self.emitter, self.declared, self._rewire_events = _event_closures(self._put, now)
-        self.opener, self._rewire_spans = _span_closures(self._put, now)
+        self.emitter, self.declared, self.fielded, self._rewire_events = _event_closures(self._put, now)
+        self.opener, self.lead, self._rewire_spans = _span_closures(self._put, now)
 
     def gate(self, put: Put) -> None:
         """Hand every record to ``put`` from now on."""
@@ -118,35 +130,58 @@ class Front:
         self._rewire_spans(self._put, self.now)
 
 
+class _Led(Span):
+    """Mixed into a live span, it keeps the parent that was given to it."""
+
+    __slots__ = ("_around",)
+
+    def __enter__(self) -> Self:
+        parent = self.parent
+        super().__enter__()
+        self._around, self.parent = cast("Span | None", self.parent), parent
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        super().__exit__(kind, error, at)
+        CURRENT.set(self._around)
+
+
 class _EventClosures(NamedTuple):
     emitter: Callable[[Site], Tap]
     declared: Callable[[Site], Tap]
+    fielded: Callable[[Site], Tap]
     rewire: Rewire
 
 
 def _event_closures(append: Put, now: Clock) -> _EventClosures:
-    current = CURRENT.get
+    current, thread = CURRENT.get, get_ident
 
     def emitter(site: Site) -> Tap:
         def emit(name: str, /, **fields: Any) -> None:
-            append((now(), site, current(), name, fields))
+            append((now(), site, current(), thread(), name, fields))
 
         return Tap(site, cast("FunctionType", emit), _silent_emit.__code__)
 
     def declared(site: Site) -> Tap:
         def emit(*values: Any) -> None:
-            append((now(), site, current(), values))
+            append((now(), site, current(), thread(), values))
 
         return Tap(site, cast("FunctionType", emit), _silent_declared.__code__)
+
+    def fielded(site: Site) -> Tap:
+        def emit(name: str, fields: dict[str, Any], /) -> None:
+            append((now(), site, current(), thread(), name, fields))
+
+        return Tap(site, cast("FunctionType", emit), _silent_fielded.__code__)
 
     def rewire(put: Put, clock: Clock) -> None:
         nonlocal append, now
         append, now = put, clock
 
-    return _EventClosures(emitter, declared, rewire)
+    return _EventClosures(emitter, declared, fielded, rewire)
 
 
-def _span_closures(append: Put, now: Clock) -> tuple[Callable[[Site], OpenSpan], Rewire]:
+def _span_closures(append: Put, now: Clock) -> tuple[Callable[[Site], OpenSpan], LeadSpan, Rewire]:
     current, enter = CURRENT.get, CURRENT.set
 
     class LiveSpan(Span):
@@ -162,13 +197,16 @@ def _span_closures(append: Put, now: Clock) -> tuple[Callable[[Site], OpenSpan],
             self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
         ) -> None:
             self.end_ns = now()
-            enter(self.parent)
+            enter(self.parent)  # type: ignore[arg-type]  # a remote parent is put right by LedSpan
             if error is not None:
                 self._raised(error)
             append(self)
 
         def _now(self) -> int:
             return now()
+
+    class LedSpan(_Led, LiveSpan):
+        __slots__ = ()
 
     make = LiveSpan.__new__
 
@@ -186,11 +224,16 @@ def _span_closures(append: Put, now: Clock) -> tuple[Callable[[Site], OpenSpan],
 
         return span
 
+    def lead(site: Site, name: str, attributes: dict[str, Any], parent: Span | RemoteSpan) -> Span:
+        opened = LedSpan(site, name, **attributes)
+        opened.parent = parent
+        return opened
+
     def rewire(put: Put, clock: Clock) -> None:
         nonlocal append, now
         append, now = put, clock
 
-    return opener, rewire
+    return opener, lead, rewire
 
 
 def _silent_emit(name: str, /, **fields: Any) -> None:
@@ -199,3 +242,7 @@ def _silent_emit(name: str, /, **fields: Any) -> None:
 
 def _silent_declared(*values: Any) -> None:
     """Lend its code to declared events below their level."""
+
+
+def _silent_fielded(name: str, fields: dict[str, Any], /) -> None:
+    """Lend its code to ``log_event`` below its level."""

@@ -1,18 +1,23 @@
 """What the host records with: emitters, instruments and spans that carry one scope."""
 
 import sys
+from collections.abc import Iterable, Mapping
 from traceback import format_exception
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from firstlight.errors import UsageError
-from firstlight.model import Level, parse_level
+from firstlight.model import Level, SpanLink, parse_level
 from firstlight.sdk.front import Declared, Emit, OpenSpan
 from firstlight.sdk.meter import Meter
 from firstlight.sdk.plain import MAX_TEXT_CHARS, text
+from firstlight.sdk.remote import RemoteSpan
 from firstlight.sdk.site import Site
+from firstlight.sdk.spans import Span
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry
+
+SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
 
 
 class Scope(Meter):
@@ -27,7 +32,7 @@ class Scope(Meter):
     """
 
     __slots__ = (
-        *("debug_on", "span"),
+        *("_site", "debug_on", "span"),
         *("critical", "debug", "error", "info", "trace", "warn", "warning"),
     )
 
@@ -46,13 +51,46 @@ class Scope(Meter):
         for level in Level:
             setattr(self, level.name.lower(), telemetry.tapped(telemetry.front.emitter(Site(name, level))))
         self.warning = self.warn
-        self.span = telemetry.front.opener(Site(name, Level.INFO))
+        self._site = Site(name, Level.INFO)
+        self.span = telemetry.front.opener(self._site)
         self.debug_on = telemetry.threshold(name) <= Level.DEBUG
 
     def event(self, name: str, /, *, level: Level | str = Level.INFO, **fields: Any) -> None:
         """Record an event at a level that is known only now."""
         emit: Emit = getattr(self, self._level(level).name.lower())
         emit(name, **fields)
+
+    def make_span(
+        self,
+        name: str,
+        /,
+        *,
+        kind: SpanKind = "internal",
+        parent: Span | RemoteSpan | None = None,
+        links: Iterable[SpanLink] = (),
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Span:
+        """Make a span that is more than a piece of this program's own work.
+
+        Args:
+            name: the operation.
+            kind: ``server`` for a request that is answered here, ``client`` for one that is sent, ``producer`` and
+                ``consumer`` for messages.
+            parent: the span it belongs to; the innermost open one when None.
+            links: other spans it has to do with.
+            attributes: under any names.
+        """
+        fields = dict(attributes or {})
+        opened = (
+            self.span(name, **fields)
+            if parent is None
+            else self._telemetry.front.lead(self._site, name, fields, parent)
+        )
+        if kind != "internal":
+            opened.fate().kind = kind
+        if links:
+            opened.fate().links += links
+        return opened
 
     def exception(self, name: str, /, **fields: Any) -> None:
         """Record an error event with the exception that is being handled."""

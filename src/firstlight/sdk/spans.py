@@ -1,15 +1,13 @@
 """A piece of work with a beginning and an end, as the host holds it."""
 
 from collections.abc import Callable
-from functools import wraps
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from threading import Lock
 from types import TracebackType
-from typing import Any, ClassVar, ParamSpec, Self, TypeVar, cast
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
-from firstlight.errors import UsageError
-from firstlight.model import SpanEvent
+from firstlight.model import SpanEvent, SpanLink
 from firstlight.sdk.ids import new_span_id, new_trace_id
+from firstlight.sdk.remote import RemoteSpan
 from firstlight.sdk.site import Site
 
 P = ParamSpec("P")
@@ -17,34 +15,37 @@ R = TypeVar("R")
 
 
 class Fate:
-    """What is rarely needed of a span: an error, moments inside it."""
+    """What is rarely needed of a span: another kind, an error, moments inside it, links."""
 
-    __slots__ = ("events", "message", "status")
+    __slots__ = ("events", "kind", "links", "message", "status")
 
     def __init__(self) -> None:
+        self.kind = "internal"
         self.status = "unset"
         self.message = ""
         self.events: list[SpanEvent] = []
+        self.links: list[SpanLink] = []
 
 
 class Span:
     """Opened by ``with``; what is recorded when it ends is this object itself.
 
-    It also decorates plain and ``async`` functions: each call is then a span of its own.
+    It also decorates functions of all sorts: each call is then a span of its own.  A generator's span is current while
+    its body runs, and ends with it.
 
     Attributes:
         name: the operation.
         attributes: plain JSON values; add more while it is open with :meth:`set`.
         start_ns: when it was entered.
         end_ns: when it was left.
-        parent: the span around it.
+        parent: the span around it, here or in another process.
     """
 
     naming: ClassVar[Lock] = Lock()
 
     __slots__ = ("_fate", "_ids", "attributes", "end_ns", "name", "parent", "site", "start_ns")
 
-    parent: "Span | None"
+    parent: "Span | RemoteSpan | None"
     start_ns: int
     end_ns: int
 
@@ -66,30 +67,19 @@ class Span:
         raise NotImplementedError
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Wrap ``function`` so that each call of it is a span like this one.
+        """Wrap ``function`` so that each call of it is a span like this one."""
+        # Here, because most programs decorate nothing.
+        from firstlight.sdk.decorate import decorated
 
-        Raises:
-            UsageError: it is a generator, whose work is not done when the call returns.
-        """
-        if isgeneratorfunction(function) or isasyncgenfunction(function):
-            raise UsageError(f"span cannot decorate the generator {function.__qualname__}; use `with` inside it")
-        again = type(self)
-        site, name, attributes = self.site, self.name, self.attributes
-        if iscoroutinefunction(function):
+        kind, site, name, attributes, fate = type(self), self.site, self.name, self.attributes, self._fate
 
-            @wraps(function)
-            async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with again(site, name, **attributes):
-                    return await function(*args, **kwargs)
+        def again() -> Span:
+            opened = kind(site, name, **attributes)
+            if fate is not None:
+                opened.fate().kind = fate.kind
+            return opened
 
-            return cast("Callable[P, R]", awaited)
-
-        @wraps(function)
-        def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            with again(site, name, **attributes):
-                return function(*args, **kwargs)
-
-        return called
+        return decorated(function, again)
 
     @property
     def trace_id(self) -> str:
@@ -114,6 +104,10 @@ class Span:
         """Add attributes."""
         self.attributes.update(attributes)
 
+    def add_metadata(self, key: str, value: Any) -> None:
+        """Add one attribute."""
+        self.attributes[key] = value
+
     def event(self, name: str, /, **attributes: Any) -> None:
         """Note a moment inside the span."""
         self.fate().events.append(SpanEvent(self._now(), name, attributes))
@@ -135,6 +129,9 @@ class Span:
         return self._fate
 
     def _raised(self, error: BaseException) -> None:
+        if isinstance(error, GeneratorExit):
+            # Whoever stops reading a generator early has not failed.
+            return
         kind = type(error).__qualname__
         try:
             message = str(error)
