@@ -12,6 +12,7 @@ from firstlight.errors import PluginError
 
 BUILTINS: dict[str, dict[str, str]] = {
     "exporter": {
+        "json": "firstlight.export.jsonl:JsonLinesExporter",
         "lake": "firstlight.store.sink:LakeExporter",
         "memory": "firstlight.export.memory:MemoryExporter",
         "otlp": "firstlight.export.otlp:OtlpExporter",
