@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from firstlight.app.live import LiveFeed
+from firstlight.app.progress import Progress
 from firstlight.app.self_metrics import SelfMetrics
 from firstlight.app.sources import Sources
 from firstlight.errors import FirstlightError, StorageFull
@@ -19,6 +20,7 @@ class Intake:
 
     Attributes:
         problem: why the last write failed; empty when it did not.
+        progress: which numbered deliveries are kept.
     """
 
     store: SignalStore
@@ -27,6 +29,7 @@ class Intake:
     live: LiveFeed
     clock: Clock
     problem: str = field(default="", init=False)
+    progress: Progress = field(default_factory=Progress, init=False)
 
     def door(self, transport: str) -> "Door":
         """Return the store as ``transport`` sees it."""
@@ -50,13 +53,14 @@ class Door:
             intake.metrics.ingest_errors.inc("storage_full" if isinstance(error, StorageFull) else "storage")
             raise
         intake.problem = ""
+        intake.progress.stored(batch_id)
         self._count(batches)
         intake.sources.note(batches, intake.clock())
         intake.live.publish(batches)
 
     def was_recovered(self, batch_id: bytes) -> bool:
         """See :meth:`firstlight.ports.SignalStore.was_recovered`."""
-        return self._intake.store.was_recovered(batch_id)
+        return self._intake.progress.is_stored(batch_id) or self._intake.store.was_recovered(batch_id)
 
     def _count(self, batches: Sequence[Batch]) -> None:
         rows = [0, 0, 0]

@@ -13,6 +13,7 @@ from firstlight.query.rows import RowSet
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
 from firstlight.query.window import Window, window
 from firstlight.store import lakehouse
+from firstlight.store.delivery import newest, sender_of
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
 from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, LakeReader
@@ -58,6 +59,7 @@ class Lake:
         self._wal = writer
         self._keeper: Keeper | None = None
         self._recovered: frozenset[bytes] = frozenset()
+        self._newest: dict[bytes, bytes] = {}
         self._unsealed = (0.0, 0)
 
     @classmethod
@@ -111,7 +113,8 @@ class Lake:
 
     def was_recovered(self, batch_id: bytes) -> bool:
         """See :meth:`firstlight.ports.SignalStore.was_recovered`."""
-        return delivery_name(batch_id) in self._recovered
+        name = delivery_name(batch_id)
+        return name in self._recovered or name <= self._newest.get(sender_of(name), b"")
 
     def sql(
         self,
@@ -185,6 +188,7 @@ class Lake:
         dead = (file for (name, _), file in view.files.items() if name != writer.name)
         in_logs = (batch_id for file in dead for batch_id in file.batch_ids if any(batch_id))
         self._recovered = view.snapshot.unanswered.union(in_logs)
+        self._newest = newest(self._recovered)
         if maintain:
             self._keeper = Keeper(self._layout, writer)
             self._keeper.start()

@@ -97,7 +97,9 @@ class Platform:
         self.sources = Sources(forgotten=self.metrics.sources_forgotten.inc)
         self.intake = Intake(store, self.metrics, self.sources, self.live, clock)
         self._otlp = otlp(self.intake.door("otlp"))
-        self.deliveries = Deliveries(self._otlp, self.metrics, settings.limits.max_inflated_bytes, clock)
+        self.deliveries = Deliveries(
+            self._otlp, self.metrics, settings.limits.max_inflated_bytes, clock, self.intake.progress
+        )
         self.ingest_gate = Gate("ingest", settings.limits.max_concurrent_ingest, settings.limits.max_waiting_ingest)
         self.query_gate = Gate("query", settings.limits.max_concurrent_queries, settings.limits.max_waiting_queries)
         self.queries = Queries(store.sql, self.query_gate, self.metrics)

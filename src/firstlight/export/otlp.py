@@ -1,32 +1,41 @@
-"""Sends batches to the hub or any other collector as OTLP/HTTP with JSON bodies.
+"""Sends batches to the hub or any other collector as OTLP/HTTP, in protobuf or JSON.
 
 Protocol: OpenTelemetry OTLP specification 1.x, "OTLP/HTTP": 429, 502, 503 and 504 may be sent again, ``Retry-After`` is
-obeyed, partial success is not.
+obeyed, partial success is not.  Each request has a number of its own (``Firstlight-Delivery``), by which the hub knows
+what it is sent twice.
 """
 
 import gzip
-import http.client
-import json
-import os
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from random import uniform
-from threading import Event
-from time import monotonic, time
-from urllib.parse import SplitResult, urlsplit
+from secrets import token_hex
+from time import monotonic
+from typing import Literal
+from urllib.parse import SplitResult
 
+from firstlight.codecs.otlp.read_answers import partial_of_json, partial_of_protobuf
 from firstlight.codecs.otlp.write_json import encode_json
-from firstlight.errors import FirstlightError, NotReachable, Unavailable, UsageError
+from firstlight.codecs.otlp.write_wire import encode_wire
+from firstlight.errors import FirstlightError, Unavailable, UsageError
+from firstlight.export.connection import Connections, Tls, checked_url
 from firstlight.model import Batch
 
+Protocol = Literal["protobuf", "json"]
+Compression = Literal["gzip", "none"]
+
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
+SIGNALS = ("traces", "metrics", "logs")
 RETRYABLE = frozenset({429, 502, 503, 504})
 GZIP_FROM_BYTES = 1024
-ANSWER_MOST_BYTES = 65_536
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MOST_S = 8.0
-_REJECTED = {"traces": "rejectedSpans", "metrics": "rejectedDataPoints", "logs": "rejectedLogRecords"}
+DELIVERY_HEADER = "Firstlight-Delivery"
+SENDER_BYTES = 8
+_FORMATS = {
+    "protobuf": ("application/x-protobuf", encode_wire, partial_of_protobuf),
+    "json": ("application/json", encode_json, partial_of_json),
+}
 
 OnRejected = Callable[[str, int, str], None]
 """Takes the signal (``traces``, ``metrics``, ``logs``), how many rows were turned down, and the receiver's reason."""
@@ -39,35 +48,53 @@ class OtlpExporter:
         endpoint: base URL.
         token: sent as ``Authorization: Bearer``.
         headers: sent with every request.
+        protocol: form of the bodies.
+        compression: of bodies from 1 KiB up.
+        endpoints: whole URLs of single signals (``traces``, ``metrics``, ``logs``) that go elsewhere.
+        signal_headers: sent with the requests of single signals, besides ``headers``.
+        tls: for https endpoints.
         timeout_s: for connecting and for each answer.
         retry_for_s: how long one delivery is tried again before :class:`~firstlight.errors.Unavailable` is raised.
         on_rejected: told of rows that the receiver turned down for good; without it they raise.
 
     Raises:
-        UsageError: the endpoint is no http or https URL.
+        UsageError: an endpoint is no http or https URL, or another argument cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that OTLP lets one choose
         self,
         endpoint: str = DEFAULT_ENDPOINT,
         *,
         token: str = "",
         headers: Mapping[str, str] | None = None,
+        protocol: Protocol = "json",
+        compression: Compression = "gzip",
+        endpoints: Mapping[str, str] | None = None,
+        signal_headers: Mapping[str, Mapping[str, str]] | None = None,
+        tls: Tls | None = None,
         timeout_s: float = 10.0,
         retry_for_s: float = 10.0,
         on_rejected: OnRejected | None = None,
     ) -> None:
-        self._url = _checked(endpoint)
-        self._headers = {"Content-Type": "application/json", "User-Agent": "firstlight", **(headers or {})}
+        if protocol not in _FORMATS or compression not in ("gzip", "none"):
+            raise UsageError(
+                f"protocol is protobuf or json and compression gzip or none, not {protocol!r} and {compression!r}"
+            )
+        content_type, self._encode, self._partial = _FORMATS[protocol]
+        self._urls = _urls(endpoint, endpoints or {})
+        own = {"Content-Type": content_type, "User-Agent": "firstlight", **(headers or {})}
         if token:
-            self._headers["Authorization"] = f"Bearer {token}"
-        self._timeout_s = timeout_s
+            own["Authorization"] = f"Bearer {token}"
+        self._headers = {signal: {**own, **(signal_headers or {}).get(signal, {})} for signal in SIGNALS}
+        self._gzip_from_bytes = GZIP_FROM_BYTES if compression == "gzip" else None
+        self._connections = Connections(timeout_s, tls or Tls())
         self._retry_for_s = retry_for_s
         self._on_rejected = on_rejected
-        self._closed = Event()
-        self._connection: http.client.HTTPConnection | None = None
-        self._pid = 0
-        self._unfinished: tuple[Batch, dict[str, bytes]] | None = None
+        self._sender = token_hex(SENDER_BYTES)
+        self._sequence = 0
+        self._unfinished: tuple[Batch, str, int, dict[str, bytes]] | None = None
+        if any(url.scheme == "https" for url in self._urls.values()):
+            (tls or Tls()).context()
 
     def export(self, batch: Batch) -> None:
         """Deliver ``batch``; called again with it after a failure, go on where that failed.
@@ -77,12 +104,26 @@ class OtlpExporter:
             FirstlightError: some of it was turned down for good (only without ``on_rejected``).
         """
         if self._unfinished is None or self._unfinished[0] is not batch:
-            self._unfinished = (batch, encode_json(batch))
-        bodies = self._unfinished[1]
+            self._sequence += 1
+        self.export_named(batch, self._sender, self._sequence)
+
+    def export_named(self, batch: Batch, sender: str, sequence: int) -> None:
+        """Deliver ``batch`` as number ``sequence`` of ``sender`` (16 hex digits), which sends in the order of numbers.
+
+        A hub that has it already says so and keeps it once, whichever process sends it again.
+
+        Raises:
+            Unavailable: try again later.
+            FirstlightError: as :meth:`export`.
+        """
+        if self._unfinished is None or self._unfinished[0] is not batch:
+            self._unfinished = (batch, sender, sequence, self._encode(batch))
+        _, sender, sequence, bodies = self._unfinished
         turned_down: list[str] = []
         while bodies:
             signal = next(iter(bodies))
-            rejected, reason = self._deliver(signal, bodies[signal], _rows(batch, signal))
+            number = f"{sender}-{sequence * len(SIGNALS) + SIGNALS.index(signal)}"
+            rejected, reason = self._deliver(signal, bodies[signal], number, _rows(batch, signal))
             del bodies[signal]
             if rejected and self._on_rejected is not None:
                 self._on_rejected(signal, rejected, reason)
@@ -94,108 +135,37 @@ class OtlpExporter:
 
     def close(self) -> None:
         """Close the connection and cut short any waiting."""
-        self._closed.set()
-        self._disconnect()
+        self._connections.close()
 
-    def _deliver(self, signal: str, body: bytes, rows: int) -> tuple[int, str]:
+    def _deliver(self, signal: str, body: bytes, number: str, rows: int) -> tuple[int, str]:
         """Return how many rows were turned down, and why."""
-        headers = dict(self._headers)
-        if len(body) >= GZIP_FROM_BYTES:
-            body = gzip.compress(body, 1)
+        url = self._urls[signal]
+        headers = {**self._headers[signal], DELIVERY_HEADER: number}
+        if self._gzip_from_bytes is not None and len(body) >= self._gzip_from_bytes:
+            body = gzip.compress(body, 1, mtime=0)
             headers["Content-Encoding"] = "gzip"
-        path = f"{self._url.path.rstrip('/')}/v1/{signal}"
         deadline_s = monotonic() + self._retry_for_s
         backoff_s = BACKOFF_FIRST_S
         while True:
-            status, retry_after_s, answer = self._post(path, body, headers)
+            status, retry_after_s, answer = self._connections.post(url, body, headers)
             if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-                return _partial(signal, answer)
+                return self._partial(signal, answer)
             if status not in RETRYABLE:
-                return rows, f"{self._url.netloc} answered {status}: {answer[:200].decode(errors='replace')}"
+                return rows, f"{url.netloc} answered {status}: {answer[:200].decode(errors='replace')}"
             wait_s = retry_after_s if retry_after_s is not None else uniform(backoff_s / 2, backoff_s)  # noqa: S311
             backoff_s = min(backoff_s * 2, BACKOFF_MOST_S)
-            if monotonic() + wait_s > deadline_s or self._closed.wait(wait_s):
-                raise Unavailable(f"{self._url.netloc} answered {status}; it will be tried again", wait_s)
-
-    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, float | None, bytes]:
-        was_kept = self._connection is not None and self._pid == os.getpid()
-        try:
-            return self._exchange(path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._disconnect()
-            if not was_kept:
-                raise self._away(error) from error
-        # The receiver may have closed a kept connection just as we used it, so that alone proves nothing.
-        try:
-            return self._exchange(path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._disconnect()
-            raise self._away(error) from error
-
-    def _exchange(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, float | None, bytes]:
-        connection = self._connected()
-        connection.request("POST", path, body, headers)
-        with connection.getresponse() as response:
-            answer = response.read(ANSWER_MOST_BYTES)
-            if response.will_close or not response.isclosed():
-                self._disconnect()
-            return response.status, _retry_after_s(response.headers.get("Retry-After")), answer
-
-    def _connected(self) -> http.client.HTTPConnection:
-        # A forked child must not speak on its parent's connection.
-        if self._pid != os.getpid():
-            self._disconnect()
-            self._closed = Event()
-            self._pid = os.getpid()
-        if self._connection is None:
-            secure = self._url.scheme == "https"
-            kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-            self._connection = kind(self._url.hostname or "", self._url.port, timeout=self._timeout_s)
-        return self._connection
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _away(self, error: Exception) -> NotReachable:
-        where = f"{self._url.scheme}://{self._url.netloc}"
-        return NotReachable(f"nothing answers at {where} ({error!r}); start it with: firstlight up")
+            if monotonic() + wait_s > deadline_s or self._connections.closed.wait(wait_s):
+                raise Unavailable(f"{url.netloc} answered {status}; it will be tried again", wait_s)
 
 
-def _checked(endpoint: str) -> SplitResult:
-    try:
-        url = urlsplit(endpoint)
-        if url.scheme in {"http", "https"} and url.hostname and url.port != 0:
-            return url
-    except ValueError:
-        pass
-    raise UsageError(f"the endpoint must be an address such as {DEFAULT_ENDPOINT}, not {endpoint!r}")
+def _urls(endpoint: str, endpoints: Mapping[str, str]) -> dict[str, SplitResult]:
+    if unknown := sorted(endpoints.keys() - set(SIGNALS)):
+        raise UsageError(f"there is no signal {unknown[0]!r}; there are {', '.join(SIGNALS)}")
+    base = checked_url(endpoint, DEFAULT_ENDPOINT)
+    own = {signal: base._replace(path=f"{base.path.rstrip('/')}/v1/{signal}") for signal in SIGNALS}
+    return own | {signal: checked_url(url, f"{DEFAULT_ENDPOINT}/v1/{signal}") for signal, url in endpoints.items()}
 
 
 def _rows(batch: Batch, signal: str) -> int:
     counts = {"traces": len(batch.spans), "logs": len(batch.events)}
     return counts.get(signal, len(batch.samples) + len(batch.exponential))
-
-
-def _retry_after_s(text: str | None) -> float | None:
-    """Read ``Retry-After``: seconds or an HTTP date; None when it is neither."""
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time())
-    except ValueError:
-        return None
-
-
-def _partial(signal: str, answer: bytes) -> tuple[int, str]:
-    """Return how many rows an answer of success turns down all the same, and why."""
-    try:
-        partial = json.loads(answer or b"{}").get("partialSuccess") or {}
-        return int(partial.get(_REJECTED[signal]) or 0), str(partial.get("errorMessage") or "no reason given")
-    except (ValueError, TypeError, AttributeError):
-        return 0, ""

@@ -101,7 +101,7 @@ class OtlpReceiver:
         with self._lock:
             return dict(self.counts.rejected)
 
-    def handle(self, signal: str, content_type: str, body: bytes, now_ns: int) -> OtlpReply:
+    def handle(self, signal: str, content_type: str, body: bytes, now_ns: int, delivery: bytes = b"") -> OtlpReply:
         """Store one delivery and return the answer; after a 200 it is kept.
 
         Args:
@@ -109,6 +109,7 @@ class OtlpReceiver:
             content_type: as the request has it.
             body: inflated.
             now_ns: time of receipt; stands in for times that the sender left out.
+            delivery: its name; a digest of the body when empty.
         """
         kind = content_type.partition(";")[0].strip().lower()
         if signal not in SIGNALS:
@@ -117,7 +118,7 @@ class OtlpReceiver:
             message = f"Content-Type {content_type!r} is not taken; send {PROTOBUF} or {JSON}"
             return self._fail(signal, kind, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
         try:
-            return self._keep(cast(Signal, signal), kind, body, now_ns)
+            return self._keep(cast(Signal, signal), kind, body, now_ns, delivery)
         except DecodeError as error:
             return self._fail(signal, kind, HTTPStatus.BAD_REQUEST, str(error))
         except Unavailable as error:
@@ -126,22 +127,25 @@ class OtlpReceiver:
         except StorageError as error:
             return self._fail(signal, kind, HTTPStatus.SERVICE_UNAVAILABLE, str(error), STORAGE_RETRY_S)
 
-    def _keep(self, signal: Signal, kind: str, body: bytes, now_ns: int) -> OtlpReply:
-        batch_id = blake2b(body, digest_size=_BATCH_ID_BYTES, person=signal.encode()).digest()
+    def _keep(self, signal: Signal, kind: str, body: bytes, now_ns: int, delivery: bytes) -> OtlpReply:
+        batch_id = delivery or blake2b(body, digest_size=_BATCH_ID_BYTES, person=signal.encode()).digest()
         with self._lock:
             draft = self._deltas.draft()
             decoded = self._decoder.read(signal, body, now_ns, as_json=kind == JSON, deltas=draft)
             if draft.changes:
                 # Totals move only with the store, and no other request may see them in between.
-                self._append(decoded, batch_id)
-                draft.commit()
+                if self._append(decoded, batch_id):
+                    draft.commit()
         if not draft.changes:
             self._append(decoded, batch_id)
         return self._succeed(signal, kind, decoded, len(body))
 
-    def _append(self, decoded: Decoded, batch_id: bytes) -> None:
-        if decoded.batches and not self._store.was_recovered(batch_id):
+    def _append(self, decoded: Decoded, batch_id: bytes) -> bool:
+        """Store it; return whether it was new."""
+        is_new = bool(decoded.batches) and not self._store.was_recovered(batch_id)
+        if is_new:
             self._store.append(decoded.batches, batch_id)
+        return is_new
 
     def _succeed(self, signal: str, kind: str, decoded: Decoded, body_bytes: int) -> OtlpReply:
         rejected = decoded.rejected

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from firstlight.errors import StorageError
+from firstlight.store.delivery import without_older
 from firstlight.store.layout import FileKey, Layout
 
 _BUSY_TIMEOUT_S = 5.0
@@ -51,7 +52,8 @@ class Snapshot:
         segments: paths of each table's segments, oldest first.
         sealed: the log files whose rows are in them.
         newest_us: the newest time in each table's segments, microseconds.
-        unanswered: names of the last deliveries in logs of writers that died; their senders may send them again.
+        unanswered: names of deliveries that may be sent again: the last ones in logs of writers that died, and the
+            newest one of each sender that numbers them.
     """
 
     number: int
@@ -105,7 +107,7 @@ class Catalog:
             {table: tuple(paths) for table, paths in segments.items()},
             before.sealed.union(*(note.logs for note in notes)),
             {table: _micros(text) for table, text in database.execute(_NEWEST)},
-            before.unanswered.union(*(note.unanswered for note in notes)),
+            without_older(before.unanswered.union(*(note.unanswered for note in notes))),
         )
 
 

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from firstlight.errors import StorageError
 from firstlight.store import columns, lakehouse, schema, segment
 from firstlight.store.catalog import Catalog, Note
+from firstlight.store.delivery import newest
 from firstlight.store.layout import FileKey, FileLock, Layout, explain
 from firstlight.store.tail import TAIL_TABLES, FileTail
 
@@ -114,7 +115,8 @@ def _seal_group(
     first = next(iter(group))
     segments = {name: _write(layout, name, table, first, report) for name, table in tables.items() if table.num_rows}
     last = (name for key, file in files.items() if group[key] for name in file.batch_ids[-_UNANSWERED_MAX:])
-    note = Note(frozenset(group), frozenset(name for name in last if any(name)))
+    numbered = newest(name for file in files.values() for name in file.batch_ids).values()
+    note = Note(frozenset(group), frozenset(name for name in last if any(name)).union(numbered))
     lakehouse.register(connection, layout, segments, note)
     report.logs += len(group)
 

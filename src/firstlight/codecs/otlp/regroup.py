@@ -8,7 +8,7 @@ import msgspec
 
 from firstlight.codecs.otlp.series_cache import Labels, Stream
 from firstlight.codecs.otlp.values import is_stale
-from firstlight.model import Batch, ExponentialPoint, Kind, Series
+from firstlight.model import Batch, Exemplar, ExponentialPoint, Kind, Series
 
 _COUNT_MAX = float(2**53)
 _VALUE_FIELDS = ("min", "max", "quantile")
@@ -20,6 +20,7 @@ class Number(msgspec.Struct, gc=False):
     labels: Labels
     time_ns: int
     value: float
+    exemplars: list[Exemplar] = []
 
 
 class Distribution(msgspec.Struct, gc=False):
@@ -33,6 +34,7 @@ class Distribution(msgspec.Struct, gc=False):
     counts: list[int]
     min: float | None
     max: float | None
+    exemplars: list[Exemplar] = []
 
 
 class Summarised(msgspec.Struct, gc=False):
@@ -50,6 +52,7 @@ class Exponential(msgspec.Struct, gc=False):
 
     labels: Labels
     point: ExponentialPoint
+    exemplars: list[Exemplar] = []
 
 
 Point = Number | Distribution | Summarised | Exponential
@@ -61,7 +64,9 @@ def regroup(batch: Batch) -> Metrics:
 
     The series of one histogram or summary at one time become one point.  What does not add up to one (a bucket is
     missing, a count is no whole number) is kept as plain numbers of a metric called ``<name>_<field>``.
+    Exemplars come with the first point of their line.
     """
+    behind = _by_line(batch)
     metrics: Metrics = {}
     families: dict[tuple[Stream, Labels, int], dict[tuple[str, str], float]] = {}
     adders: dict[int, Callable[[int, float], None]] = {}
@@ -73,12 +78,32 @@ def regroup(batch: Batch) -> Metrics:
         add(time_ns, value)
     for (stream, labels, time_ns), parts in families.items():
         for own_stream, point in _family(stream, labels, time_ns, parts):
+            if behind and isinstance(point, Distribution):
+                point.exemplars = behind.pop((own_stream, labels), [])
             metrics.setdefault((own_stream, type(point)), []).append(point)
     for exponential in batch.exponential:
         series = batch.series[exponential.series_id]
-        point = Exponential(series.labels, exponential)
-        metrics.setdefault((_stream(series), Exponential), []).append(point)
+        stream = _stream(series)
+        point = Exponential(series.labels, exponential, behind.pop((stream, series.labels), []))
+        metrics.setdefault((stream, Exponential), []).append(point)
+    for (stream, _), points in metrics.items() if behind else ():
+        for point in points:
+            if isinstance(point, Number):
+                point.exemplars = behind.pop((stream, point.labels), [])
     return metrics
+
+
+def _by_line(batch: Batch) -> dict[tuple[Stream, Labels], list[Exemplar]]:
+    """Return the exemplars by the stream and labels of the point that they belong to."""
+    found: dict[tuple[Stream, Labels], list[Exemplar]] = {}
+    for exemplar in batch.exemplars:
+        series = batch.series.get(exemplar.series_id)
+        if series is None:
+            continue
+        edge = "le" if series.field == "bucket" else ""
+        labels = tuple(pair for pair in series.labels if pair[0] != edge)
+        found.setdefault((_stream(series), labels), []).append(exemplar)
+    return found
 
 
 def _stream(series: Series) -> Stream:

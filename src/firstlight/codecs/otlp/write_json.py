@@ -12,7 +12,7 @@ from firstlight.codecs.otlp.regroup import Distribution, Exponential, Number, Po
 from firstlight.codecs.otlp.senders import join_scope, resource_attributes
 from firstlight.codecs.otlp.series_cache import Labels, Stream
 from firstlight.codecs.otlp.values import DEPTH_MAX, is_stale, number_text
-from firstlight.model import Batch, Event, ExponentialPoint, Kind, Resource, Span, level_name
+from firstlight.model import Batch, Event, Exemplar, ExponentialPoint, Kind, Resource, Span, level_name
 
 Json = dict[str, Any]
 Row = TypeVar("Row", Event, Span)
@@ -196,10 +196,27 @@ def _labelled(point: Json, labels: Labels, pairs_of: Callable[[Labels], list[Jso
     return point
 
 
+def _with_exemplars(entry: Json, exemplars: list[Exemplar]) -> Json:
+    if exemplars:
+        entry["exemplars"] = [_exemplar(one) for one in exemplars]
+    return entry
+
+
+def _exemplar(one: Exemplar) -> Json:
+    entry: Json = {"timeUnixNano": str(one.time_ns), "asDouble": _double(one.value)}
+    if one.span_id:
+        entry["spanId"] = one.span_id
+    if one.trace_id:
+        entry["traceId"] = one.trace_id
+    if one.labels:
+        entry["filteredAttributes"] = key_values(dict(one.labels))
+    return entry
+
+
 def _number(point: Number) -> Json:
     value = point.value
     if isfinite(value):
-        return {"timeUnixNano": str(point.time_ns), "asDouble": value}
+        return _with_exemplars({"timeUnixNano": str(point.time_ns), "asDouble": value}, point.exemplars)
     if is_stale(value):
         return {"timeUnixNano": str(point.time_ns), "flags": _STALE_FLAGS}
     return {"timeUnixNano": str(point.time_ns), "asDouble": _double(value)}
@@ -212,7 +229,7 @@ def _distribution(point: Distribution) -> Json:
         return entry
     entry["count"] = str(int(point.count))
     entry["bucketCounts"] = [str(count) for count in point.counts]
-    return entry | _optional(sum=point.sum, min=point.min, max=point.max)
+    return _with_exemplars(entry | _optional(sum=point.sum, min=point.min, max=point.max), point.exemplars)
 
 
 def _optional(**values: float | None) -> Json:
@@ -233,7 +250,7 @@ def _summarised(point: Summarised) -> Json:
 
 def _exponential(exponential: Exponential) -> Json:
     point: ExponentialPoint = exponential.point
-    return {
+    entry = {
         "timeUnixNano": str(point.time_ns),
         "count": str(point.count),
         "scale": point.scale,
@@ -242,6 +259,7 @@ def _exponential(exponential: Exponential) -> Json:
         "positive": {"offset": point.positive_offset, "bucketCounts": [str(count) for count in point.positive]},
         "negative": {"offset": point.negative_offset, "bucketCounts": [str(count) for count in point.negative]},
     } | _optional(sum=point.sum, min=point.min, max=point.max)
+    return _with_exemplars(entry, exponential.exemplars)
 
 
 _DATA: dict[type, tuple[str, Callable[[Any], Json]]] = {

@@ -1,0 +1,137 @@
+"""Metrics to OTLP protobuf; see :mod:`firstlight.codecs.otlp.write_wire`."""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from firstlight.codecs.otlp.metric_groups import by_sender
+from firstlight.codecs.otlp.regroup import Distribution, Exponential, Number, Point, Summarised
+from firstlight.codecs.otlp.series_cache import Labels, Stream
+from firstlight.codecs.otlp.values import is_stale
+from firstlight.codecs.otlp.write_json import CUMULATIVE
+from firstlight.codecs.otlp.write_wire import pairs, resource_field, scope_field, sized, text, varint
+from firstlight.model import Batch, Exemplar, Kind
+
+_UINT64 = 2**64 - 1
+_NO_VALUE = 1
+_fixed64 = struct.Struct("<BQ").pack
+_double = struct.Struct("<Bd").pack
+_two_doubles = struct.Struct("<BdBd").pack
+_join = b"".join
+
+
+def metrics_request(batch: Batch) -> bytes:
+    """Return the ``ExportMetricsServiceRequest`` of the samples and exponential points of ``batch``."""
+    label_fields: dict[tuple[int, Labels], bytes] = {}
+
+    def labels_of(tag: int, labels: Labels) -> bytes:
+        found = label_fields.get((tag, labels))
+        if found is None:
+            found = label_fields[tag, labels] = pairs(tag, dict(labels))
+        return found
+
+    resources = []
+    for resource, scopes in by_sender(batch):
+        inner = [
+            sized(0x12, scope_field(scope) + _join(_metric(stream, points, labels_of) for stream, points in metrics))
+            for scope, metrics in scopes.items()
+        ]
+        resources.append(sized(0x0A, resource_field(resource) + _join(inner)))
+    return _join(resources)
+
+
+def _metric(stream: Stream, points: list[Point], labels_of: Callable[[int, Labels], bytes]) -> bytes:
+    tag, labels_tag, convert = _DATA[type(points[0])]
+    data = [sized(0x0A, convert(point) + labels_of(labels_tag, point.labels)) for point in points]
+    if tag == _GAUGE and stream.kind == Kind.COUNTER:
+        tag = _SUM
+        data.append(b"\x18\x01")
+    if tag not in (_GAUGE, _SUMMARY):
+        data.append(b"\x10" + varint(CUMULATIVE))
+    parts = [sized(0x0A, text(stream.name))]
+    if stream.description:
+        parts.append(sized(0x12, text(stream.description)))
+    if stream.unit:
+        parts.append(sized(0x1A, text(stream.unit)))
+    return sized(0x12, _join((*parts, sized(tag, _join(data)))))
+
+
+def _number(point: Number) -> bytes:
+    if is_stale(point.value):
+        return _fixed64(0x19, point.time_ns) + b"\x40" + varint(_NO_VALUE)
+    value = _fixed64(0x19, point.time_ns) + _double(0x21, point.value)
+    return value + _exemplars(0x2A, point.exemplars) if point.exemplars else value
+
+
+def _distribution(point: Distribution) -> bytes:
+    parts = [_fixed64(0x19, point.time_ns), _packed(0x3A, "d", point.bounds)]
+    if is_stale(point.count):
+        return _join((*parts, b"\x50", varint(_NO_VALUE)))
+    parts += (_fixed64(0x21, int(point.count)), _packed(0x32, "Q", point.counts))
+    parts += _optional(((0x29, point.sum), (0x59, point.min), (0x61, point.max)))
+    return _join(parts) + _exemplars(0x42, point.exemplars)
+
+
+def _summarised(point: Summarised) -> bytes:
+    stale = is_stale(point.count)
+    quantiles = [
+        sized(0x32, _two_doubles(0x09, quantile, 0x11, 0.0 if stale else value)) for quantile, value in point.quantiles
+    ]
+    head = _fixed64(0x19, point.time_ns) + _join(quantiles)
+    if stale:
+        return head + b"\x40" + varint(_NO_VALUE)
+    return head + _fixed64(0x21, int(point.count)) + _double(0x29, point.sum)
+
+
+def _exponential(exponential: Exponential) -> bytes:
+    point = exponential.point
+    parts = [
+        _fixed64(0x19, point.time_ns),
+        _fixed64(0x21, point.count),
+        b"\x30" + _zigzag(point.scale),
+        _fixed64(0x39, point.zero_count),
+        sized(0x42, _buckets(point.positive_offset, point.positive)),
+        sized(0x4A, _buckets(point.negative_offset, point.negative)),
+        _double(0x71, point.zero_threshold),
+        *_optional(((0x29, point.sum), (0x61, point.min), (0x69, point.max))),
+    ]
+    return _join(parts) + _exemplars(0x5A, exponential.exemplars)
+
+
+def _exemplars(tag: int, exemplars: list[Exemplar]) -> bytes:
+    return _join(sized(tag, _exemplar(one)) for one in exemplars)
+
+
+def _exemplar(one: Exemplar) -> bytes:
+    parts = [_fixed64(0x11, one.time_ns), _double(0x19, one.value)]
+    if one.span_id:
+        parts.append(sized(0x22, bytes.fromhex(one.span_id)))
+    if one.trace_id:
+        parts.append(sized(0x2A, bytes.fromhex(one.trace_id)))
+    return _join((*parts, pairs(0x3A, dict(one.labels))))
+
+
+def _buckets(offset: int, counts: list[int]) -> bytes:
+    packed = _join(map(varint, counts))
+    return b"\x08" + _zigzag(offset) + (sized(0x12, packed) if packed else b"")
+
+
+def _zigzag(number: int) -> bytes:
+    return varint((number << 1 ^ number >> 63) & _UINT64)
+
+
+def _packed(tag: int, code: str, values: list[Any]) -> bytes:
+    return sized(tag, struct.pack(f"<{len(values)}{code}", *values)) if values else b""
+
+
+def _optional(fields: tuple[tuple[int, float | None], ...]) -> list[bytes]:
+    return [_double(tag, value) for tag, value in fields if value is not None]
+
+
+_GAUGE, _SUM, _HISTOGRAM, _EXPONENTIAL, _SUMMARY = 0x2A, 0x3A, 0x4A, 0x52, 0x5A
+_DATA: dict[type, tuple[int, int, Callable[[Any], bytes]]] = {
+    Number: (_GAUGE, 0x3A, _number),
+    Distribution: (_HISTOGRAM, 0x4A, _distribution),
+    Summarised: (_SUMMARY, 0x3A, _summarised),
+    Exponential: (_EXPONENTIAL, 0x0A, _exponential),
+}
