@@ -205,7 +205,7 @@ def test_a_flood_is_sampled_and_counted_and_warnings_get_through() -> None:
     names = [event.name for event in exporter.events]
     assert "loud" in names
     assert names[-1] == "after"
-    sampled = counts.dropped["sampled"]
+    sampled = counts.dropped["backlog"]
     assert sampled.events + sampled.spans == 3200 - 200
     lost = list(counts.dropped.values())
     assert counts.recorded.events == 1500 + 1600 + 2 == len(names) + sum(rows.events for rows in lost)

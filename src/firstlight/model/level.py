@@ -15,6 +15,9 @@ class Level(IntEnum):
     ERROR = 17
     CRITICAL = 21
 
+    # An enumeration hashes its name, in Python, at every look-up in a dictionary.
+    __hash__ = int.__hash__
+
 
 _STEPS_PER_LEVEL = 4
 _NAMES = tuple(level.name for level in Level)

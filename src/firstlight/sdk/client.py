@@ -1,81 +1,56 @@
 """The recorder as a whole."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from threading import Lock, RLock
 from time import monotonic, time_ns
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from firstlight.errors import UsageError
-from firstlight.model import Kind, Level, Resource
-from firstlight.ports import Clock, Exporter
+from firstlight.model import Event, Level, Resource
+from firstlight.model import Span as SpanRow
+from firstlight.ports import Clock
 from firstlight.sdk import fork
 from firstlight.sdk.convert import Converter
-from firstlight.sdk.drain import Drain, Stages, Target
+from firstlight.sdk.delivery import Delivery, Limits
+from firstlight.sdk.drain import Drain, Pace, Stages, Target
 from firstlight.sdk.front import Front, Tap
-from firstlight.sdk.histogram import DEFAULT_BOUNDS_S, Histogram
+from firstlight.sdk.gates import is_event
 from firstlight.sdk.instruments import Definition, Instrument
 from firstlight.sdk.ledger import Counts, Ledger
 from firstlight.sdk.outbox import Outbox
-from firstlight.sdk.registry import MAX_LINES, Registry
+from firstlight.sdk.registry import Registry
 from firstlight.sdk.report import Reporter
 from firstlight.sdk.scope import Scope
+from firstlight.sdk.sieve import Sieve, is_below
 from firstlight.sdk.sink import Sink
 from firstlight.sdk.site import Site
+from firstlight.sdk.span_seconds import SpanSeconds
 from firstlight.sdk.spans import Span
+from firstlight.sdk.subsystems import BySubsystem
 from firstlight.sdk.troubles import Troubles
+from firstlight.sdk.volume import Volume
 
 GRACE_S = 1.0
-MAX_SPAN_NAMES = 500
-MANY_SPANS = "other_spans"
+OFF = 100
+"""Above every level."""
+
+MAX_SCOPES = 10_000
+MANY_SCOPES = "other_scopes"
 
 I = TypeVar("I", bound=Instrument)  # noqa: E741
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of the recorder.
-
-    Attributes:
-        high_water: records that may wait for a tick before most are sampled away.
-        queue_rows: rows that may wait for delivery before the oldest are dropped.
-        lines: lines of one metric.
-        linger_s: seconds that a row waits for company before it is delivered.
-        report_interval_s: seconds between two reports of all instruments.
-        exit_s: seconds that the end of the process may be held up by deliveries.
-    """
-
-    high_water: int = 50_000
-    queue_rows: int = 100_000
-    lines: int = MAX_LINES
-    linger_s: float = 0.5
-    report_interval_s: float = 5.0
-    exit_s: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Where records go and under whose name; both are asked for again in a forked child.
-
-    Attributes:
-        exporter: makes the exporter when there is something to deliver; may tell the ledger of rows turned down.
-        resource: makes the sender's description.
-    """
-
-    exporter: Callable[[Ledger], Exporter]
-    resource: Callable[[], Resource]
 
 
 _Route = tuple[Sink | None, Resource | None, Delivery | None]
 
 
-class Telemetry:
+class Telemetry(BySubsystem):
     """Records events, spans and metrics of this process and delivers them.
 
     Scopes, instruments and spans work from the start and for ever.  Without :meth:`deliver` records go to ``fallback``,
-    but not within the first second, so that a program can say where before its first record leaves.
+    but not within the first second, so that a program can say where before its first record leaves.  As a context
+    manager it is shut down at the end of the block.
 
     Args:
         fallback: where records go when nobody says.
@@ -107,8 +82,10 @@ class Telemetry:
         self.troubles = Troubles(self.ledger, raise_errors)
         self.front = Front(now)
         self.registry = Registry(self._now, self.ledger, self.troubles, self.limits.lines)
-        self._converter = Converter(self.ledger, self.troubles, self._span_ended)
+        self._converter = Converter(self.ledger, self.troubles, SpanSeconds(self.registry, self.troubles).observe)
         self._reporter = Reporter(self.registry, self.ledger)
+        self.sieve = Sieve(self.ledger)
+        self.volume = Volume()
         self._fallback = fallback
         self._delivery = None
         self._lock = RLock()
@@ -116,7 +93,8 @@ class Telemetry:
         self._scopes: dict[str, Scope] = {}
         self._declared: dict[tuple[Any, ...], FunctionType] = {}
         self._levels: dict[str, int] = {"": level}
-        self._span_lines: dict[tuple[str, str], Callable[[float], None]] = {}
+        self._places = {}
+        self._off: set[str] = set()
         self._abandoned: list[Sink] = []
         self._begin()
         root = self.scope("")
@@ -131,6 +109,10 @@ class Telemetry:
         """Return the recorder of "subsystem.component", the same one each time."""
         with self._lock:
             found = self._scopes.get(name)
+            if found is None and len(self._scopes) >= MAX_SCOPES:
+                self.troubles.misuse(f"too many scopes; {name!r} and further ones are recorded as {MANY_SCOPES!r}")
+                name = MANY_SCOPES
+                found = self._scopes.get(name)
             if found is None:
                 found = self._scopes[name] = Scope(self, name)
             return found
@@ -145,7 +127,7 @@ class Telemetry:
             old, self._sink, self._delivery = self._sink, None, delivery
             if limits is not None:
                 self.limits = limits
-                self._drain.bound(limits.high_water, limits.report_interval_s)
+                self._drain.bound(self._pace())
         if old is not None:
             old.close(self.limits.exit_s)
         if self._closed:
@@ -170,17 +152,33 @@ class Telemetry:
             if inside is not None:
                 inside.close(self.limits.exit_s)
 
+    def set_volume(self, volume: Volume) -> None:
+        """Bound the amount of what is recorded by ``volume`` from now on."""
+        with self._drain.lock:
+            self.volume = volume
+            self._drain.bound(self._pace())
+
+    def set_ratio(self, key: str, ratio: float) -> None:
+        """Keep that share of the events of a scope (and below it) or, as ``scope:name``, of one event."""
+        self.set_volume(replace(self.volume, event_ratios={**self.volume.event_ratios, key: ratio}))
+
     def set_level(self, level: Level, scope: str = "") -> None:
         """Record from ``level`` up in ``scope`` and below it; the longest scope that fits decides."""
         with self._lock:
             self._levels[scope] = level
-            for tap in self._taps:
-                tap.listen(self.threshold(tap.scope))
-            for one in self._scopes.values():
-                one.debug_on = self.threshold(one.name) <= Level.DEBUG
+            self._listen()
+
+    def switch(self, scope: str, *, on: bool) -> None:
+        """Record nothing in ``scope`` and below it, or as the levels say again."""
+        with self._lock:
+            (self._off.discard if on else self._off.add)(scope)
+            self.sieve.silence(self._off)
+            self._listen()
 
     def threshold(self, scope: str) -> int:
         """Return the least level that is recorded in ``scope``."""
+        if self._off and is_below(scope, tuple(self._off)):
+            return OFF
         name = scope
         while name and name not in self._levels:
             name = name.rpartition(".")[0]
@@ -202,11 +200,37 @@ class Telemetry:
                 found = self._declared[key] = self.tapped(self.front.declared(site))
             return found
 
+    def emitter(self, site: Site) -> FunctionType:
+        """Return the function that records events of ``site`` with their fields in a dict."""
+        return self.tapped(self.front.fielded(site))
+
+    def hand_over(self, *rows: Event | SpanRow) -> None:
+        """Record what another recorder made: events and ended spans, which the caller gives away."""
+        for row in rows:
+            self.front.put(row)
+
     def instrument(self, make: type[I], definition: Definition) -> I:
         """Return the instrument of ``definition``; see :meth:`Registry.register`."""
         made = self.registry.register(make, definition)
         self._start()
         return made
+
+    def start(self) -> Self:
+        """Begin to deliver, after a shutdown again; recording alone starts it too."""
+        if self._closed and self._delivery is not None:
+            self.deliver(self._delivery)
+        self._start()
+        return self
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """Do the same as :meth:`shutdown`."""
+        return self.shutdown(timeout_s)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown(self.limits.exit_s)
 
     def counts(self) -> Counts:
         """Return what became of everything that was recorded."""
@@ -232,6 +256,7 @@ class Telemetry:
             return True
         self._drain.tick(urgent=True)
         with self._drain.lock:
+            self.sieve.close()
             sink, self._sink = self._sink, None
             self._ended = True
             # The host still holds its instruments, so what they collect must still be folded.
@@ -260,7 +285,7 @@ class Telemetry:
         had_lines = bool(self.registry.restart())
         self._lock = RLock()
         Span.naming = Lock()
-        self.front.records.clear()
+        self.front.restart()
         self.ledger.restart()
         self.troubles.restart()
         closed = self._closed
@@ -278,9 +303,27 @@ class Telemetry:
         self._closed = False
         self._ended = False
         self._grace_ends_s = monotonic() + GRACE_S
-        stages = Stages(self.front, self.registry, self._converter, self._reporter, self.ledger, self.troubles)
-        self._drain = Drain(stages, self._target, self.limits.high_water, self.limits.report_interval_s)
+        stages = Stages(
+            self.front, self.sieve, self.registry, self._converter, self._reporter, self.ledger, self.troubles
+        )
+        self._drain = Drain(stages, self._target, self._pace(), self._spent_ns, self._own_threads)
         self.front.gate(self._first)
+
+    def _pace(self) -> Pace:
+        return Pace(self.limits.high_water, self.limits.report_interval_s, self.volume)
+
+    def _listen(self) -> None:
+        for tap in self._taps:
+            tap.listen(self.threshold(tap.scope))
+        for one in self._scopes.values():
+            one.debug_on = self.threshold(one.name) <= Level.DEBUG
+
+    def _spent_ns(self) -> int:
+        return self._sink.spent_ns if self._sink is not None else 0
+
+    def _own_threads(self) -> set[int]:
+        threads = (self._drain.thread, self._sink.thread if self._sink is not None else None)
+        return {thread.ident for thread in threads if thread is not None and thread.ident is not None}
 
     def _route(self, route: _Route) -> _Route:
         """Send batches along ``route``; return the one before.  Held under the drain's lock."""
@@ -319,29 +362,7 @@ class Telemetry:
         return Target(self._resource, self._sink.outbox)
 
     def _late(self, record: Any) -> None:
-        (self.ledger.late_events if type(record) is tuple else self.ledger.late_spans).hit()
+        (self.ledger.late_events if is_event(record) else self.ledger.late_spans).hit()
 
     def _now(self) -> int:
         return self.front.now()
-
-    def _span_ended(self, scope: str, name: str, duration_s: float) -> None:
-        observe = self._span_lines.get((scope, name))
-        if observe is None:
-            if len(self._span_lines) >= MAX_SPAN_NAMES:
-                scope, name = "", MANY_SPANS
-            observe = self._span_lines[scope, name] = self._span_histogram(scope, name)
-        observe(duration_s)
-
-    def _span_histogram(self, scope: str, name: str) -> Callable[[float], None]:
-        place = f"the span {name!r}"
-        help_text = f"Duration of {name}."
-        definition = Definition(f"{name}_seconds", Kind.HISTOGRAM, "s", help_text, (), scope, DEFAULT_BOUNDS_S, place)
-        try:
-            return self.registry.register(Histogram, definition).observe
-        except UsageError as error:
-            self.troubles.say("span histogram", str(error))
-            return _ignore
-
-
-def _ignore(_: float) -> None:
-    """Stand for the histogram of a span whose name another metric has."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from firstlight.model import Batch, Event, SpanEvent
 from firstlight.model import Span as SpanRow
+from firstlight.sdk.gates import is_event
 from firstlight.sdk.ledger import Ledger, Rows
 from firstlight.sdk.plain import plain_fields, text
 from firstlight.sdk.spans import Span
@@ -35,21 +36,30 @@ class Converter:
         """Append the rows that ``records`` stand for to ``batch``, which must be empty."""
         bad_events = bad_spans = 0
         for record in records:
-            is_event = type(record) is tuple
             try:
-                if is_event:
+                if type(record) is tuple:
                     batch.events.append(_event(*record))
                 else:
-                    batch.spans.append(self._span(record))
+                    self._add_other(record, batch)
             except Exception as error:  # noqa: BLE001
                 # Whatever the host handed over, the records after it must still go out.
-                bad_events += is_event
-                bad_spans += not is_event
+                bad = is_event(record)
+                bad_events += bad
+                bad_spans += not bad
                 self._troubles.internal("a record could not be understood", error)
-        bad = Rows(bad_events, bad_spans)
-        self._ledger.recorded(Rows.of(batch).plus(bad))
-        if any(bad):
-            self._ledger.dropped("invalid", bad)
+        lost = Rows(bad_events, bad_spans)
+        self._ledger.recorded(Rows.of(batch).plus(lost))
+        if any(lost):
+            self._ledger.dropped("invalid", lost)
+
+    def _add_other(self, record: Any, batch: Batch) -> None:
+        if isinstance(record, Span):
+            batch.spans.append(self._span(record))
+        elif isinstance(record, SpanRow):
+            self._observe(scope_of(record), record.name, (record.end_ns - record.start_ns) / NS_PER_S)
+            batch.spans.append(record)
+        else:
+            batch.events.append(record)
 
     def _span(self, span: Span) -> SpanRow:
         trace_id, span_id = span.ids()
@@ -73,6 +83,11 @@ class Converter:
         return row
 
 
+def scope_of(row: SpanRow) -> str:
+    """Return "subsystem.component"."""
+    return f"{row.subsystem}.{row.component}" if row.component else row.subsystem
+
+
 def _event(
     time_ns: int, site: Any, span: Span | None, thread_id: int, named: Any, fields: dict[str, Any] | None = None
 ) -> Event:
@@ -84,6 +99,6 @@ def _event(
         name = text(named)
     plain = plain_fields(fields)
     trace_id, span_id = span.ids() if span is not None else ("", "")
-    body = plain.pop(BODY) if BODY in plain else ""
+    body = plain.pop(BODY) if site.has_body and BODY in plain else ""
     body = body if type(body) is str else text(body)
     return Event(time_ns, name, site.level, site.subsystem, site.component, body, plain, trace_id, span_id, thread_id)

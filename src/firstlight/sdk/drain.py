@@ -1,25 +1,27 @@
 """The first stage: every tick takes the front's records over, folds the instruments and queues both as batches."""
 
 from collections.abc import Callable
-from itertools import count
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any, NamedTuple
 
-from firstlight.model import Batch, Level, Resource
+from firstlight.model import Batch, Resource
+from firstlight.sdk import gates
 from firstlight.sdk.convert import Converter
-from firstlight.sdk.front import Front, Put
+from firstlight.sdk.front import Front
+from firstlight.sdk.governor import Governor
 from firstlight.sdk.ledger import Ledger, Rows
 from firstlight.sdk.outbox import BATCH_ROWS, Outbox
 from firstlight.sdk.registry import Registry
 from firstlight.sdk.report import Reporter
+from firstlight.sdk.sieve import Sieve
 from firstlight.sdk.threads import started
 from firstlight.sdk.troubles import Troubles
+from firstlight.sdk.volume import Volume
 
 TICK_S = 0.05
 CLOSED_TICK_S = 1.0
-SAMPLE_ONE_IN = 16
-"""What is kept above the high-water mark, of records below warning level."""
+WAIT_ROOM_S = 30.0
 
 
 class Target(NamedTuple):
@@ -33,11 +35,26 @@ class Stages(NamedTuple):
     """The parts that a drain drives."""
 
     front: Front
+    sieve: Sieve
     registry: Registry
     converter: Converter
     reporter: Reporter
     ledger: Ledger
     troubles: Troubles
+
+
+class Pace(NamedTuple):
+    """How a drain goes about it.
+
+    Attributes:
+        high_water: records in the front above which its gate closes; twice that many are never kept.
+        report_interval_s: seconds between two reports of all instruments.
+        volume: what else bounds the amount.
+    """
+
+    high_water: int
+    report_interval_s: float
+    volume: Volume
 
 
 class Drain:
@@ -46,33 +63,40 @@ class Drain:
     Args:
         stages: see :class:`Stages`.
         target: asked at each tick where to, and told whether it is urgent; None means not known yet, keep the records.
-        high_water: records in the front above which most are sampled away; twice that many are never kept.
-        report_interval_s: seconds between two reports of all instruments.
+        pace: see :class:`Pace`.
+        spent_ns: processor time that delivering took so far.
+        own_threads: identities of the recorder's threads.
     """
 
     def __init__(
-        self, stages: Stages, target: Callable[[bool], Target | None], high_water: int, report_interval_s: float
+        self,
+        stages: Stages,
+        target: Callable[[bool], Target | None],
+        pace: Pace,
+        spent_ns: Callable[[], int],
+        own_threads: Callable[[], set[int]],
     ) -> None:
         self._stages = stages
         self._target = target
-        self._high_water = high_water
-        self._report_interval_s = report_interval_s
-        self._next_report_s = monotonic() + report_interval_s
-        self._sampling = False
+        self._own_threads = own_threads
+        self.governor = Governor(spent_ns)
+        self.bound(pace)
+        self._next_report_s = monotonic() + pace.report_interval_s
+        self._gated = False
         self._tick_s = TICK_S
         self._stop = Event()
-        self._thread: Thread | None = None
+        self.thread: Thread | None = None
         self.lock = Lock()
 
-    def bound(self, high_water: int, report_interval_s: float) -> None:
-        """Set both figures anew."""
-        self._high_water = high_water
-        self._report_interval_s = report_interval_s
+    def bound(self, pace: Pace) -> None:
+        """Go by ``pace`` from now on."""
+        self._pace = pace
+        self._stages.sieve.use(pace.volume)
 
     def start(self) -> None:
         """Start the thread, once."""
-        if self._thread is None:
-            self._thread = started(self._run, "firstlight-drain", self._stages.troubles)
+        if self.thread is None:
+            self.thread = started(self._run, "firstlight-drain", self._stages.troubles)
 
     def slow_down(self) -> None:
         """Tick as often as bounds the memory of instruments, now that nothing is delivered."""
@@ -81,8 +105,8 @@ class Drain:
     def stop(self) -> None:
         """End the thread and wait for it."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        if self.thread is not None:
+            self.thread.join()
 
     def tick(self, *, urgent: bool = False) -> None:
         """Do one round now; an urgent one reports the instruments too."""
@@ -100,25 +124,35 @@ class Drain:
     def _round(self, urgent: bool) -> None:
         self._stages.registry.fold()
         waiting = self._bounded()
-        target = self._target(urgent or waiting > self._high_water)
+        target = self._target(urgent or waiting > self._pace.high_water)
         if target is None:
             return
         self._move(target)
         now_s = monotonic()
         if urgent or now_s >= self._next_report_s:
-            self._next_report_s = now_s + self._report_interval_s
+            self._next_report_s = now_s + self._pace.report_interval_s
             self._report(target)
 
     def _move(self, target: Target) -> None:
-        records = self._stages.front.take()
-        for start in range(0, len(records), BATCH_ROWS):
+        stages = self._stages
+        self.governor.begin()
+        stages.sieve.factor = self.governor.look(self._pace.volume)
+        records = stages.front.take()
+        kept = stages.sieve.sift(records)
+        for start in range(0, len(kept), BATCH_ROWS):
             batch = Batch(target.resource)
-            self._stages.converter.add(records[start : start + BATCH_ROWS], batch)
-            target.outbox.put(batch)
+            stages.converter.add(kept[start : start + BATCH_ROWS], batch)
+            self._put(target.outbox, batch)
             self._bounded()
-        if self._sampling and self._bounded() < self._high_water // 2:
-            self._sampling = False
-            self._stages.front.open()
+        self.governor.end(len(records))
+        if self._gated and self._bounded() < self._pace.high_water // 2:
+            self._gated = False
+            stages.front.open()
+
+    def _put(self, outbox: Outbox, batch: Batch) -> None:
+        if self._pace.volume.when_full == "wait":
+            outbox.wait_for_room(len(batch), WAIT_ROOM_S)
+        outbox.put(batch)
 
     def _report(self, target: Target) -> None:
         stages = self._stages
@@ -129,41 +163,19 @@ class Drain:
 
     def _bounded(self) -> int:
         """Keep the front within its bounds; return how many records wait there."""
-        front = self._stages.front
+        front, mark = self._stages.front, self._pace.high_water
         waiting = len(front.records)
-        if waiting > self._high_water and not self._sampling:
-            self._sampling = True
-            front.gate(_sampled(front.records.append, self._stages.ledger))
-        if waiting > 2 * self._high_water:
-            self._trim(waiting - 2 * self._high_water)
+        if waiting > mark and not self._gated:
+            self._gated = True
+            front.gate(self._gate())
+        if waiting > 2 * mark and self._pace.volume.when_full != "wait":
+            front.trim(2 * mark, self._stages.ledger)
         return waiting
 
-    def _trim(self, excess: int) -> None:
-        records = self._stages.front.records
-        lost = records[:excess]
-        del records[:excess]
-        rows = rows_of(lost)
-        self._stages.ledger.recorded(rows)
-        self._stages.ledger.dropped("front_full", rows)
-
-
-def rows_of(records: list[Any]) -> Rows:
-    """Count the raw ``records`` by signal."""
-    events = sum(type(record) is tuple for record in records)
-    return Rows(events=events, spans=len(records) - events)
-
-
-def _sampled(keep: Put, ledger: Ledger) -> Put:
-    turn = count().__next__
-    lose_event, lose_span = ledger.sampled_events.hit, ledger.sampled_spans.hit
-
-    def put(record: Any) -> None:
-        is_event = type(record) is tuple
-        if turn() % SAMPLE_ONE_IN == 0 or (is_event and record[1].level >= Level.WARN):
-            keep(record)
-        elif is_event:
-            lose_event()
-        else:
-            lose_span()
-
-    return put
+    def _gate(self) -> Callable[[Any], object]:
+        front, ledger, mark = self._stages.front, self._stages.ledger, self._pace.high_water
+        if self._pace.volume.when_full == "wait":
+            return gates.waiting(front.records, mark, self._own_threads)
+        if self._pace.volume.when_full == "drop_oldest":
+            return gates.ring(front, 2 * mark, ledger)
+        return gates.sampled(front.records.append, ledger)

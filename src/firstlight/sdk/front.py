@@ -11,16 +11,18 @@ functions, not the functions.
 
 from _thread import get_ident
 from collections.abc import Callable
+from threading import Lock
 from types import CodeType, FunctionType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self, cast
 
 from firstlight.ports import Clock
 from firstlight.sdk.context import CURRENT
+from firstlight.sdk.gates import Put, rows_of
+from firstlight.sdk.ledger import Ledger
 from firstlight.sdk.remote import RemoteSpan
 from firstlight.sdk.site import Site
 from firstlight.sdk.spans import Span
 
-Put = Callable[[Any], object]
 Rewire = Callable[[Put, Clock], None]
 LeadSpan = Callable[[Site, str, dict[str, Any], Span | RemoteSpan], Span]
 
@@ -98,6 +100,8 @@ class Front:
 
     def __init__(self, now: Clock) -> None:
         self.records: list[Any] = []
+        # Appending needs no lock, but two who take from the front would take too much.
+        self._guard = Lock()
         self.now = now
         self._put: Put = self.records.append
         self.emitter, self.declared, self.fielded, self._rewire_events = _event_closures(self._put, now)
@@ -112,6 +116,10 @@ class Front:
         """Hand every record to the list."""
         self.gate(self.records.append)
 
+    def put(self, record: Any) -> None:
+        """Record something that is made already: a row of the model."""
+        self._put(record)
+
     def clock(self, now: Clock) -> None:
         """Take times from ``now``."""
         self.now = now
@@ -119,8 +127,25 @@ class Front:
 
     def take(self) -> list[Any]:
         """Remove and return all that is there; appends that happen meanwhile stay for the next time."""
+        with self._guard:
+            return self._take(len(self.records))
+
+    def trim(self, most: int, ledger: Ledger) -> None:
+        """Drop and count the oldest records beyond ``most``."""
+        with self._guard:
+            lost = self._take(max(0, len(self.records) - most))
+        if lost:
+            rows = rows_of(lost)
+            ledger.recorded(rows)
+            ledger.dropped("front_full", rows)
+
+    def restart(self) -> None:
+        """Forget the records, with a lock of our own, as a forked child does."""
+        self._guard = Lock()
+        self.records.clear()
+
+    def _take(self, n: int) -> list[Any]:
         records = self.records
-        n = len(records)
         taken = records[:n]
         del records[:n]
         return taken

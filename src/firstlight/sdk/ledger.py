@@ -76,8 +76,8 @@ class Ledger:
         self._dropped: dict[str, Rows] = {}
         self._export_errors = 0
         self._misuses = 0
-        self.sampled_events = Tally()
-        self.sampled_spans = Tally()
+        self.shed_events = Tally()
+        self.shed_spans = Tally()
         self.late_events = Tally()
         self.late_spans = Tally()
 
@@ -114,11 +114,11 @@ class Ledger:
 
     def counts(self) -> Counts:
         """Return everything counted so far."""
-        sampled = Rows(self.sampled_events.value(), self.sampled_spans.value())
+        shed = Rows(self.shed_events.value(), self.shed_spans.value())
         late = Rows(self.late_events.value(), self.late_spans.value())
         with self._lock:
             dropped = self._dropped | {
-                reason: rows for reason, rows in (("sampled", sampled), ("closed", late)) if any(rows)
+                reason: rows for reason, rows in (("backlog", shed), ("closed", late)) if any(rows)
             }
-            recorded = self._recorded.plus(sampled).plus(late)
+            recorded = self._recorded.plus(shed).plus(late)
             return Counts(recorded, self._exported, dropped, self._export_errors, self._misuses)

@@ -49,6 +49,11 @@ class Outbox:
                 self._drop_oldest("queue_full")
             self._changed.notify_all()
 
+    def wait_for_room(self, rows: int, timeout_s: float) -> bool:
+        """Wait until ``rows`` more have room; return whether they have."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closed or self._rows + rows <= self._max_rows, timeout_s)
+
     def take(self, timeout_s: float) -> Batch | None:
         """Return the oldest batch once it is worth a delivery, else None after ``timeout_s`` (at once when closed).
 
@@ -64,6 +69,7 @@ class Outbox:
                 return None
             self._taken = self._batches.popleft()
             self._rows -= len(self._taken)
+            self._changed.notify_all()
             return self._taken
 
     def done(self) -> None:

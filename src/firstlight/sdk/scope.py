@@ -86,6 +86,8 @@ class Scope(Meter):
             if parent is None
             else self._telemetry.front.lead(self._site, name, fields, parent)
         )
+        if isinstance(parent, RemoteSpan) and not parent.sampled:
+            self._telemetry.sieve.heed_parents()
         if kind != "internal":
             opened.fate().kind = kind
         if links:

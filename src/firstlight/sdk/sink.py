@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from threading import Event, Lock, Thread
-from time import monotonic
+from time import monotonic, thread_time_ns
 
 from firstlight.errors import FirstlightError, NotReachable, Unavailable
 from firstlight.model import Batch
@@ -25,6 +25,10 @@ class Sink:
         exporter: makes the exporter; called once, when there is something to deliver.
         ledger: counts.
         troubles: hears of failures.
+
+    Attributes:
+        thread: the one that delivers, once it is started.
+        spent_ns: processor time it has taken.
     """
 
     def __init__(
@@ -39,19 +43,20 @@ class Sink:
         self._busy = Lock()
         self._deadline_s: float | None = None
         self._gave_up = False
-        self._thread: Thread | None = None
+        self.thread: Thread | None = None
+        self.spent_ns = 0
 
     def start(self) -> None:
         """Start the thread, once."""
-        if self._thread is None:
-            self._thread = started(self._run, "firstlight-sink", self._troubles)
+        if self.thread is None:
+            self.thread = started(self._run, "firstlight-sink", self._troubles)
 
     def flush(self, timeout_s: float) -> bool:
         """Deliver all that is queued; return whether that was done in time."""
         self.outbox.hurry(on=True)
         self._wake.set()
         try:
-            if self._thread is None:
+            if self.thread is None:
                 self._deliver_all()
             return self.outbox.wait_empty(timeout_s)
         finally:
@@ -67,8 +72,8 @@ class Sink:
         if not done:
             self.outbox.drop_all("undelivered")
         self.outbox.close()
-        if self._thread is not None:
-            self._thread.join(max(0.1, deadline_s - monotonic()))
+        if self.thread is not None:
+            self.thread.join(max(0.1, deadline_s - monotonic()))
         # An exporter that is stuck in a delivery is left alone: its close may not be called beside its export.
         if self._busy.acquire(blocking=False):
             try:
@@ -82,6 +87,7 @@ class Sink:
             batch = self.outbox.take(IDLE_S)
             if batch is not None:
                 self._deliver(batch)
+                self.spent_ns = thread_time_ns()
 
     def _deliver_all(self) -> None:
         while (batch := self.outbox.take(0.0)) is not None:

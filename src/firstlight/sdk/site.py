@@ -11,9 +11,10 @@ class Site:
         level: OTLP severity number.
         name: of a declared event; empty when each call brings its own.
         fields: of a declared event; None when each call brings its own.
+        has_body: whether a field called ``body`` is the human sentence.
     """
 
-    __slots__ = ("component", "fields", "level", "name", "scope", "subsystem")
+    __slots__ = ("component", "fields", "has_body", "level", "name", "scope", "subsystem")
 
     def __init__(self, scope: str, level: int, name: str = "", fields: tuple[str, ...] | None = None) -> None:
         self.scope = scope
@@ -21,3 +22,11 @@ class Site:
         self.level = int(level)
         self.name = name
         self.fields = fields
+        self.has_body = True
+
+    @classmethod
+    def of_subsystem(cls, subsystem: str, component: str, level: int) -> "Site":
+        """Return the place of ``log_event`` calls: every field of theirs is data."""
+        site = cls(f"{subsystem}.{component}" if component else subsystem, level)
+        site.subsystem, site.component, site.has_body = subsystem, component, False
+        return site

@@ -11,7 +11,7 @@ WhenFull = Literal["sample", "drop_oldest", "wait"]
 class Volume:
     """Rules that keep the amount of telemetry within bounds; whatever they take away is counted by reason.
 
-    Events from warning level up and spans that failed are kept by all of them but ``when_full``.
+    The shares and the budgets take no event from warning level up, and no span that failed.
 
     Attributes:
         trace_ratio: share of the traces that are kept, with all of their spans; a remote parent decides for its own.
