@@ -14,6 +14,8 @@ class Kind(StrEnum):
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
     SUMMARY = "summary"
+    INFO = "info"
+    STATESET = "stateset"
     UNKNOWN = "unknown"
 
 
@@ -22,7 +24,8 @@ class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     A histogram is one series per bucket (``field="bucket"``, cumulative, with its upper-inclusive bound in label
     ``le``), one ``sum`` and one ``count``, all under the metric's own name; a summary has ``quantile``, ``sum`` and
-    ``count``.
+    ``count``.  An info is always 1 and says what it says in its labels; a state set is one series per state, 1 or 0,
+    with the state in a label named like the metric (OpenMetrics 1.0).
 
     Attributes:
         name: the metric's name as its source spells it.

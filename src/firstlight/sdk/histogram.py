@@ -6,7 +6,9 @@ from itertools import accumulate
 from math import inf, isnan
 from typing import Any
 
+from firstlight.sdk.exemplars import valued_in_span
 from firstlight.sdk.instruments import Instrument, Row, take
+from firstlight.sdk.stopwatch import Stopwatch
 
 DEFAULT_BOUNDS_S = (
     *(0.0001, 0.00025, 0.0005),
@@ -33,12 +35,18 @@ class Histogram(Instrument):
 
     observe: Callable[[float], None]
 
+    def time(self) -> Stopwatch:
+        """Return a context that observes the seconds spent in it."""
+        return Stopwatch(self.observe)
+
     def fold(self) -> None:
         """Sort what was observed into the buckets."""
         if self._observed:
             taken = take(self._observed)
+            if self.notes is not None:
+                taken = self.notes.sift(taken, self._bucket_of)
             if not self._tally(taken):
-                self._tally(self._sound(taken, least=-inf))
+                self._tally(self._sound(taken, least=-inf, most=inf))
 
     def rows(self) -> Iterable[Row]:
         """Return cumulative buckets, sum and count."""
@@ -50,6 +58,8 @@ class Histogram(Instrument):
     def restart(self, now_ns: int) -> None:
         """Count from zero again."""
         self.created_ns = now_ns
+        if self.notes is not None:
+            self.notes.clear()
         self._observed.clear()
         self._counts = [0] * len(self._edges)
         self._sum = 0.0
@@ -61,9 +71,14 @@ class Histogram(Instrument):
         self._sum = 0.0
         self._observed: list[Any] = []
         self.observe = self._observed.append
+        if self.notes is not None:
+            self.observe = valued_in_span(self._observed.append)
 
     def _unbind(self) -> None:
         self.observe = self._needs_labels
+
+    def _bucket_of(self, value: float) -> int:
+        return bisect_left(self.definition.bounds, value)
 
     def _tally(self, values: list[Any]) -> bool:
         """Count ``values``; do nothing and return False when not all of them are plain numbers."""

@@ -6,10 +6,16 @@ two.  The lists are folded at each tick of the drain, by one thread at a time.
 
 from collections.abc import Callable, Iterable
 from itertools import count
-from math import isnan
+from math import inf, isfinite
+from sys import float_info
 from typing import Any, NamedTuple, Self
 
 from firstlight.model import Kind
+from firstlight.ports import Clock
+from firstlight.sdk.exemplars import Notes, counted_in_span, valued_in_span
+
+MOST = float_info.max
+"""The largest finite number."""
 
 _PLAIN_NUMBERS = frozenset({int, float})
 
@@ -23,6 +29,9 @@ class Definition(NamedTuple):
     Attributes:
         bounds: upper bounds of a histogram's buckets, ascending, without infinity.
         place: file and line of the registration.
+        details: what else its lines share: a summary's quantiles, the states of an enumeration and the like.
+        exemplars: whether values measured inside a span are kept as examples.
+        callback: what an observed metric asks.
     """
 
     name: str
@@ -33,6 +42,9 @@ class Definition(NamedTuple):
     scope: str
     bounds: tuple[float, ...]
     place: str
+    details: tuple[Any, ...] = ()
+    exemplars: bool = False
+    callback: Callable[[], Any] | None = None
 
 
 class Keeper(NamedTuple):
@@ -42,11 +54,19 @@ class Keeper(NamedTuple):
         line: makes or finds the line of a family for label values by position and by name.
         misuse: hears of a call that cannot be understood.
         invalid: counts values that are no numbers.
+        overflow: counts what found no line of its own.
+        forget: takes an instrument out of the registry.
+        now: a clock.
+        max_lines: most lines of one metric.
     """
 
     line: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
     misuse: Callable[[str], None]
     invalid: Callable[[int], None]
+    overflow: Callable[[Definition, int], None]
+    forget: Callable[[Any], None]
+    now: Clock
+    max_lines: int
 
 
 class Instrument:
@@ -57,9 +77,11 @@ class Instrument:
         pairs: labels of this line, sorted; None for a family.
         lines: a family's lines by label values.
         created_ns: when counting began.
+        shape: changes when :meth:`rows` has other fields or labels than before.
+        notes: values measured inside spans; None where nobody asked for them.
     """
 
-    __slots__ = ("_keeper", "created_ns", "definition", "lines", "pairs")
+    __slots__ = ("_keeper", "created_ns", "definition", "lines", "notes", "pairs", "shape")
 
     def __init__(
         self, definition: Definition, keeper: Keeper, pairs: tuple[tuple[str, str], ...] | None, created_ns: int
@@ -68,6 +90,8 @@ class Instrument:
         self.pairs = pairs
         self.lines: dict[tuple[str, ...], Self] = {}
         self.created_ns = created_ns
+        self.shape = 0
+        self.notes = Notes(keeper.now) if definition.exemplars else None
         self._keeper = keeper
         self._bind()
         if pairs is None:
@@ -93,6 +117,14 @@ class Instrument:
         """Return the state when counting began; nothing for what does not count up."""
         return [(field, extra, 0.0) for field, extra, _ in self.rows()]
 
+    def points(self) -> Iterable[Any]:
+        """Return the states that no row can hold, as :class:`~firstlight.model.ExponentialPoint` without a series."""
+        return ()
+
+    def row_of(self, place: int) -> int:
+        """Return which row, or point, the values noted at ``place`` belong to."""
+        return place
+
     def restart(self, now_ns: int) -> None:
         """Count from zero again, as a forked child does."""
         raise NotImplementedError
@@ -109,9 +141,9 @@ class Instrument:
         definition = self.definition
         self._keeper.misuse(f"{definition.name} has labels {definition.label_names}; pick a line with .labels(...)")
 
-    def _sound(self, taken: list[Any], least: float) -> list[float]:
-        """Return what of ``taken`` is a number and at least ``least``; count the rest as invalid."""
-        numbers = [number for number in map(_number, taken) if number >= least]
+    def _sound(self, taken: list[Any], least: float = -MOST, most: float = MOST) -> list[float]:
+        """Return what of ``taken`` is a number between ``least`` and ``most``; count the rest as invalid."""
+        numbers = [number for number in map(as_number, taken) if least <= number <= most]
         if len(numbers) < len(taken):
             self._keeper.invalid(len(taken) - len(numbers))
         return numbers
@@ -138,7 +170,9 @@ class Counter(Instrument):
         """Add up the amounts."""
         if self._added:
             taken = take(self._added)
-            amount = _sum_if(taken, least=0.0)
+            if self.notes is not None:
+                taken = self.notes.sift(taken, _only_row)
+            amount = sum_of(taken, least=0.0)
             self._total += sum(self._sound(taken, least=0.0)) if amount is None else amount
 
     def rows(self) -> Iterable[Row]:
@@ -148,13 +182,14 @@ class Counter(Instrument):
     def restart(self, now_ns: int) -> None:
         """Count from zero again."""
         self.created_ns = now_ns
+        if self.notes is not None:
+            self.notes.clear()
         self._added.clear()
         self._total = 0.0
         self._base = self._ones()
 
     def _ones(self) -> int:
-        # Its text takes no number from the iterator: count(7) will give 7 next, so it has given 7.
-        return int(repr(self._count)[6:-1])
+        return taken_from(self._count)
 
     def _bind(self) -> None:
         self._count = count()
@@ -163,6 +198,9 @@ class Counter(Instrument):
         self._added: list[Any] = []
         self.inc = self._count.__next__
         self.add = self._added.append
+        if self.notes is not None:
+            self.inc = counted_in_span(self._count.__next__, self._added.append)
+            self.add = valued_in_span(self._added.append)
 
     def _unbind(self) -> None:
         self.inc = self.add = self._needs_labels
@@ -181,6 +219,10 @@ class Gauge(Instrument):
     _step: Callable[[Any], None]
     _steps: list[Any]
     _value: float | None
+
+    def value(self) -> float | None:
+        """Return the value as of the last tick; None while it is unset."""
+        return self._value
 
     def inc(self, amount: float = 1.0) -> None:
         """Add ``amount``."""
@@ -240,16 +282,25 @@ def take(pending: list[Any]) -> list[Any]:
     return taken
 
 
-def _sum_if(taken: list[Any], least: float) -> float | None:
-    """Return the sum if all are plain numbers and at least ``least``, else None; in C and so much faster."""
+def taken_from(numbers: "count[int]") -> int:
+    """Return how many numbers ``count()`` has given; its text takes none: count(7) will give 7 next."""
+    return int(repr(numbers)[6:-1])
+
+
+def _only_row(_: float) -> int:
+    return 0
+
+
+def sum_of(taken: list[Any], least: float = -inf) -> float | None:
+    """Return the sum if it is finite and all are numbers of at least ``least``, else None; in C and so much faster."""
     try:
         total = float(sum(taken))
-        return total if not isnan(total) and min(taken) >= least else None
+        return total if isfinite(total) and min(taken) >= least else None
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def _number(value: Any) -> float:
+def as_number(value: Any) -> float:
     """Return ``value`` as a float, not-a-number for what is none."""
     try:
         return float(value)

@@ -1,16 +1,17 @@
 """Every instrument of the process: made once, found again, told apart by their labels."""
 
 import sys
-from itertools import pairwise
-from math import isfinite
 from threading import RLock
 from typing import Any, TypeVar
 
 from firstlight.errors import UsageError
 from firstlight.model.series import sorted_labels
 from firstlight.ports import Clock
+from firstlight.sdk.asker import Asker
 from firstlight.sdk.instruments import Definition, Instrument, Keeper
 from firstlight.sdk.ledger import Ledger, Rows
+from firstlight.sdk.naming import Claims, check_definition, check_same
+from firstlight.sdk.observable import Observable, Reading, Source
 from firstlight.sdk.plain import text
 from firstlight.sdk.troubles import Troubles
 
@@ -32,10 +33,19 @@ class Registry:
         ledger: counts values that are no numbers.
         troubles: hears of misuse.
         max_lines: most lines of one metric.
+
+    Attributes:
+        now: the clock.
+        exemplars: whether instruments keep exemplars that do not say it themselves.
+        folding: held while lines take in what was recorded, and while their state is read.
+        overflows: how often a metric had no line to spare, by its name.
     """
 
     def __init__(self, now: Clock, ledger: Ledger, troubles: Troubles, max_lines: int = MAX_LINES) -> None:
         self.now = now
+        self.exemplars = False
+        self.folding = RLock()
+        self.overflows: dict[str, int] = {}
         self._ledger = ledger
         self._troubles = troubles
         self._max_lines = max_lines
@@ -43,7 +53,12 @@ class Registry:
         self._found: dict[tuple[str, str], Instrument] = {}
         self._lines: list[Instrument] = []
         self._shared: dict[int, Instrument] = {}
-        self._keeper = Keeper(self._line, troubles.misuse, self._invalid)
+        self._claims = Claims()
+        self._sources: list[Source] = []
+        self._asker = Asker(troubles)
+        self._keeper = Keeper(
+            self._line, troubles.misuse, self._invalid, self._overflow, self._forget, self._time_ns, max_lines
+        )
 
     def register(self, make: type[I], definition: Definition) -> I:
         """Return the instrument for ``definition``, the same one when it is registered again.
@@ -51,16 +66,34 @@ class Registry:
         Raises:
             UsageError: the name is taken by an instrument of another type, unit, labels or buckets, or cannot be one.
         """
-        key = (definition.scope, definition.name)
         with self._lock:
-            found = self._found.get(key)
+            found = self._found.get((definition.scope, definition.name))
             if found is None:
-                _check(definition)
-                if len(self._found) >= MAX_INSTRUMENTS:
-                    raise UsageError(f"{definition.name} is one metric too many; names must not be made up as you go")
-                found = self._found[key] = self._make(make, definition, None if definition.label_names else ())
-            _check_same(found.definition, definition)
-            return found  # type: ignore[return-value]  # _check_same saw that the kinds are equal
+                found = self._new(make, definition)
+            check_same(found.definition, type(found), definition, make)
+            return found  # type: ignore[return-value]  # check_same saw that the types are equal
+
+    def add_source(self, source: Source) -> None:
+        """Ask ``source`` at each report."""
+        with self._lock:
+            self._sources.append(source)
+            self._asker.prepare()
+
+    def remove_source(self, source: Source) -> None:
+        """Ask it no more."""
+        with self._lock:
+            if source in self._sources:
+                self._sources.remove(source)
+
+    def readings(self) -> list[Reading]:
+        """Ask every source; takes a bounded time, see :class:`Asker`."""
+        with self._lock:
+            sources = self._sources.copy()
+        return self._asker.ask(sources) if sources else []
+
+    def callback_failures(self) -> dict[str, int]:
+        """Return how often a source did not answer, by reason."""
+        return self._asker.failures.copy()
 
     def lines(self) -> list[Instrument]:
         """Return every line there is."""
@@ -68,21 +101,47 @@ class Registry:
             return self._lines.copy()
 
     def fold(self) -> None:
-        """Take in what all lines have recorded since the last time; called by one thread at a time."""
-        for line in self.lines():
-            line.fold()
+        """Take in what all lines have recorded since the last time; called by any thread."""
+        lines = self.lines()
+        with self.folding:
+            for line in lines:
+                line.fold()
 
     def restart(self) -> int:
-        """Count from zero in a forked child, with a lock of our own; return how many lines there are."""
+        """Count from zero in a forked child, with locks of our own; return how many lines and sources there are."""
         self._lock = RLock()
+        self.folding = RLock()
+        self.overflows = {}
+        self._asker.restart()
+        if self._sources:
+            self._asker.prepare()
         now_ns = self.now()
         for line in self._lines:
             line.restart(now_ns)
-        return len(self._lines)
+        return len(self._lines) + len(self._sources)
+
+    def _new(self, make: type[I], definition: Definition) -> I:
+        check_definition(definition)
+        if len(self._found) >= MAX_INSTRUMENTS:
+            raise UsageError(f"{definition.name} is one metric too many; names must not be made up as you go")
+        self._claims.claim(definition)
+        made = self._make(make, definition, None if definition.label_names else ())
+        self._found[definition.scope, definition.name] = made
+        if isinstance(made, Observable):
+            self.add_source(made)
+        return made
+
+    def _forget(self, instrument: Observable) -> None:
+        with self._lock:
+            self.remove_source(instrument)
+            definition = instrument.definition
+            if self._found.get((definition.scope, definition.name)) is instrument:
+                del self._found[definition.scope, definition.name]
+                self._claims.release(definition)
 
     def _make(self, make: type[I], definition: Definition, pairs: tuple[tuple[str, str], ...] | None) -> I:
         made = make(definition, self._keeper, pairs, self.now())
-        if pairs is not None:
+        if pairs is not None and not isinstance(made, Observable):
             self._lines.append(made)
         return made
 
@@ -96,7 +155,7 @@ class Registry:
             found = family.lines.get(key)
             if found is None:
                 if len(family.lines) >= self._max_lines:
-                    self._troubles.say("overflow", f"{family.definition.name} has too many lines; the rest share one")
+                    self._overflow(family.definition, 1)
                     return self._shared_line(family)
                 pairs = sorted_labels(dict(zip(names, key, strict=True)))
                 found = family.lines[key] = self._make(type(family), family.definition, pairs)
@@ -112,6 +171,14 @@ class Registry:
     def _invalid(self, samples: int) -> None:
         self._ledger.dropped("invalid", Rows(samples=samples))
 
+    def _overflow(self, definition: Definition, times: int) -> None:
+        with self._lock:
+            self.overflows[definition.name] = self.overflows.get(definition.name, 0) + times
+        self._troubles.say("overflow", f"{definition.name} has more than {self._max_lines} lines; the rest share one")
+
+    def _time_ns(self) -> int:
+        return self.now()
+
 
 def place_of_caller(inner: str) -> str:
     """Return file and line of the nearest caller outside the package whose files lie below ``inner``."""
@@ -123,23 +190,3 @@ def place_of_caller(inner: str) -> str:
 
 def _fits(names: tuple[str, ...], values: tuple[Any, ...], named: dict[str, Any]) -> bool:
     return named.keys() == set(names) if not values else len(values) == len(names) and not named
-
-
-def _check(definition: Definition) -> None:
-    bounds = definition.bounds
-    if not definition.name:
-        raise UsageError("a metric needs a name")
-    if len(set(definition.label_names)) < len(definition.label_names) or "" in definition.label_names:
-        raise UsageError(f"{definition.name}: label names must differ and not be empty, not {definition.label_names}")
-    if not all(map(isfinite, bounds)) or any(low >= high for low, high in pairwise(bounds)):
-        raise UsageError(f"{definition.name}: buckets must be finite and ascending, not {bounds}")
-
-
-def _check_same(first: Definition, second: Definition) -> None:
-    for what in ("kind", "unit", "label_names", "bounds"):
-        one, other = getattr(first, what), getattr(second, what)
-        if one != other:
-            raise UsageError(
-                f"{first.name} is registered twice: at {first.place} with {what} {one!r}"
-                f" and at {second.place} with {what} {other!r}"
-            )

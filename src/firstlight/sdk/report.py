@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 
-from firstlight.model import Batch, Kind, Resource, Series
+from msgspec.structs import replace
+
+from firstlight.model import Batch, Exemplar, ExponentialPoint, Kind, Resource, Series
 from firstlight.sdk.instruments import Instrument, Row
 from firstlight.sdk.ledger import Counts, Ledger
+from firstlight.sdk.observable import Reading
 from firstlight.sdk.registry import Registry
 
 SDK_SCOPE = "firstlight.sdk"
 BATCH_SAMPLES = 4000
 """Samples of one delivery, unless one line alone has more: the parts of a histogram stay together."""
+
+Known = list[tuple[int, Series]]
+Labels = tuple[tuple[str, str], ...]
 
 
 class Reporter:
@@ -26,59 +32,118 @@ class Reporter:
         self._registry = registry
         self._ledger = ledger
         self._resource: Resource | None = None
-        self._known: dict[Instrument, list[tuple[int, Series]]] = {}
+        self._known: dict[Instrument, tuple[int, Known]] = {}
+        self._read: dict[Series, tuple[int, Series]] = {}
         self._begun: set[int] = set()
+        self._noted = 0
 
     def report(self, resource: Resource, now_ns: int) -> Iterator[Batch]:
         """Yield batches with the present state of every line that has one, then the recorder's own counters."""
         if resource is not self._resource:
             self._resource = resource
             self._known.clear()
+            self._read.clear()
+        readings = self._registry.readings()
+        yield from self._lines(resource, now_ns)
+        yield from self._readings(readings, resource, now_ns)
         batch = Batch(resource)
-        for line in self._registry.lines():
-            self._add(batch, line, now_ns)
-            if len(batch.samples) >= BATCH_SAMPLES:
-                yield batch
-                batch = Batch(resource)
-        for name, labels, value in _own(self._ledger.counts()):
+        for name, labels, value in (*_own(self._ledger.counts()), *_of_registry(self._registry)):
             batch.add_sample(_series(resource, SDK_SCOPE, name, labels), now_ns, value)
         yield batch
 
+    def _lines(self, resource: Resource, now_ns: int) -> list[Batch]:
+        batches = [Batch(resource)]
+        noted = self._noted
+        with self._registry.folding:
+            for line in self._registry.lines():
+                if len(batches[-1]) >= BATCH_SAMPLES:
+                    batches.append(Batch(resource))
+                self._add(batches[-1], line, now_ns)
+                if line.notes is not None:
+                    noted = max(noted, self._add_exemplars(batches[-1], line))
+        self._noted = noted
+        return batches
+
     def _add(self, batch: Batch, line: Instrument, now_ns: int) -> None:
-        rows = line.rows()
-        if not rows:
+        rows, points = line.rows(), line.points()
+        if not rows and not points:
             return
-        known = self._known.get(line)
-        if known is None:
-            known = self._known[line] = [_identified(line, row, batch.resource) for row in rows]
-            batch.series.update(known)
+        shape, known = self._known.get(line, (-1, []))
+        if shape != line.shape:
+            labels = [_labels(line, row) for row in rows] if rows else [("value", line.pairs or ())]
+            known = [_identified(line, field, pairs, batch.resource) for field, pairs in labels]
+            self._known[line] = line.shape, known
             self._begin(batch, line, known, now_ns)
         batch.series.update(known)
-        for (series_id, _), (_, _, value) in zip(known, rows, strict=True):
+        for (series_id, _), (_, _, value) in zip(known, rows, strict=bool(rows)):
             batch.samples.add(series_id, now_ns, value)
+        for (series_id, _), point in zip(known, points, strict=bool(points)):
+            batch.exponential.append(replace(point, series_id=series_id, time_ns=now_ns))
 
-    def _begin(self, batch: Batch, line: Instrument, known: list[tuple[int, Series]], now_ns: int) -> None:
-        for (series_id, _), (_, _, value) in zip(known, line.zeros(), strict=False):
+    def _begin(self, batch: Batch, line: Instrument, known: Known, now_ns: int) -> None:
+        zeros = list(line.zeros())
+        for at, (series_id, _) in enumerate(known):
             if line.created_ns < now_ns and series_id not in self._begun:
-                batch.samples.add(series_id, line.created_ns, value)
+                if at < len(zeros):
+                    batch.samples.add(series_id, line.created_ns, zeros[at][2])
+                elif line.points():
+                    batch.exponential.append(ExponentialPoint(series_id, line.created_ns, 0, 0.0, 0))
             self._begun.add(series_id)
 
+    def _add_exemplars(self, batch: Batch, line: Instrument) -> int:
+        """Append what was noted since the last report; return the highest serial number."""
+        assert line.notes is not None
+        last = 0
+        _, known = self._known.get(line, (-1, []))
+        for place, noted in line.notes.since(self._noted):
+            series_id, _ = known[line.row_of(place)]
+            trace_id, span_id = noted.span.ids()
+            batch.exemplars.append(Exemplar(series_id, noted.time_ns, noted.value, trace_id, span_id))
+            last = max(last, noted.serial)
+        return last
 
-def _identified(line: Instrument, row: Row, resource: Resource) -> tuple[int, Series]:
+    def _readings(self, readings: list[Reading], resource: Resource, now_ns: int) -> list[Batch]:
+        read, self._read = self._read, {}
+        batches: list[Batch] = []
+        name = ""
+        for reading in readings:
+            # Metrics are never cut in two, because a histogram must stay whole.
+            if not batches or (len(batches[-1]) >= BATCH_SAMPLES and reading.series.name != name):
+                batches.append(Batch(resource))
+            name = reading.series.name
+            series_id, series = self._read[reading.series] = read.get(reading.series) or _sent_by(
+                resource, reading.series
+            )
+            batches[-1].series[series_id] = series
+            batches[-1].samples.add(series_id, reading.time_ns or now_ns, reading.value)
+            if reading.example is not None:
+                batches[-1].exemplars.append(Exemplar(series_id, *reading.example))
+        return batches
+
+
+def _labels(line: Instrument, row: Row) -> tuple[str, Labels]:
     field, extra, _ = row
+    return field, tuple(sorted((*(line.pairs or ()), *extra)))
+
+
+def _identified(line: Instrument, field: str, labels: Labels, resource: Resource) -> tuple[int, Series]:
     what = line.definition
-    labels = tuple(sorted((*(line.pairs or ()), *extra)))
     series = Series(
         what.name, labels, resource.service, resource.session_id, what.scope, field, what.kind, what.unit, what.help
     )
     return series.id(), series
 
 
-def _series(resource: Resource, scope: str, name: str, labels: tuple[tuple[str, str], ...]) -> Series:
+def _sent_by(resource: Resource, series: Series) -> tuple[int, Series]:
+    sent = replace(series, service=resource.service, session_id=resource.session_id)
+    return sent.id(), sent
+
+
+def _series(resource: Resource, scope: str, name: str, labels: Labels) -> Series:
     return Series(name, labels, resource.service, resource.session_id, scope, "value", Kind.COUNTER)
 
 
-def _own(counts: Counts) -> Iterator[tuple[str, tuple[tuple[str, str], ...], float]]:
+def _own(counts: Counts) -> Iterator[tuple[str, Labels, float]]:
     for signal in counts.recorded._fields:
         pairs = (("signal", signal),)
         yield "firstlight_sdk_recorded_total", pairs, float(getattr(counts.recorded, signal))
@@ -88,3 +153,10 @@ def _own(counts: Counts) -> Iterator[tuple[str, tuple[tuple[str, str], ...], flo
                 yield "firstlight_sdk_dropped_total", (("reason", reason), *pairs), float(lost)
     yield "firstlight_sdk_export_errors_total", (), float(counts.export_errors)
     yield "firstlight_sdk_misuses_total", (), float(counts.misuses)
+
+
+def _of_registry(registry: Registry) -> Iterator[tuple[str, Labels, float]]:
+    for reason, times in registry.callback_failures().items():
+        yield "firstlight_sdk_callback_failures_total", (("reason", reason),), float(times)
+    for metric, times in registry.overflows.copy().items():
+        yield "firstlight_sdk_overflows_total", (("metric", metric),), float(times)
