@@ -12,6 +12,8 @@ from firstlight.errors import PluginError
 
 BUILTINS: dict[str, dict[str, str]] = {
     "exporter": {
+        "influxdb": "firstlight.export.influx:InfluxFileExporter",
+        "influxdb_http": "firstlight.export.influx:InfluxExporter",
         "json": "firstlight.export.jsonl:JsonLinesExporter",
         "lake": "firstlight.store.sink:LakeExporter",
         "memory": "firstlight.export.memory:MemoryExporter",

@@ -22,6 +22,7 @@ GOLDEN = (
     '"metadata":{"process_id":12345,"thread_id":67890,"uptime_seconds":123.450},"service":"dawn"}\n'
 )
 
+texts = st.text(st.characters(codec="utf-8"), max_size=8)
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -34,7 +35,6 @@ json_values = st.recursive(
     ),
     max_leaves=6,
 )
-texts = st.text(st.characters(codec="utf-8"), max_size=8)
 events = st.builds(
     Event,
     st.integers(-(10**10), 10**11).map(lambda ms: ms * iso.NS_PER_MS),
