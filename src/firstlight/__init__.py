@@ -20,11 +20,12 @@ from firstlight.version import __version__
 if TYPE_CHECKING:
     from firstlight.app.lake import Lake
     from firstlight.app.logging_handler import LoggingHandler
-    from firstlight.app.telemetry import configure, get
+    from firstlight.app.telemetry import configure, get, update_settings
     from firstlight.errors import FirstlightError
     from firstlight.model import Level
-    from firstlight.sdk.client import Limits, Telemetry
+    from firstlight.sdk.client import Telemetry
     from firstlight.sdk.context import current_span
+    from firstlight.sdk.delivery import Limits
 
     counter = get().counter
     event = get().event
@@ -54,18 +55,20 @@ __all__ = [
     "scope",
     "shutdown",
     "span",
+    "update_settings",
 ]
 
 _HOMES = {
     "FirstlightError": "firstlight.errors",
     "Lake": "firstlight.app.lake",
     "Level": "firstlight.model",
-    "Limits": "firstlight.sdk.client",
+    "Limits": "firstlight.sdk.delivery",
     "LoggingHandler": "firstlight.app.logging_handler",
     "Telemetry": "firstlight.sdk.client",
     "configure": "firstlight.app.telemetry",
     "current_span": "firstlight.sdk.context",
     "get": "firstlight.app.telemetry",
+    "update_settings": "firstlight.app.telemetry",
 }
 _OF_THE_RECORDER = frozenset({"counter", "event", "flush", "gauge", "histogram", "scope", "shutdown", "span"})
 

@@ -5,15 +5,7 @@ import msgspec
 import pytest
 
 from firstlight.app.layers import MASK
-from firstlight.app.settings import (
-    LEAVES,
-    RecordingSettings,
-    default_data_dir,
-    is_loopback,
-    json_schema,
-    load,
-    recording,
-)
+from firstlight.app.settings import LEAVES, default_data_dir, is_loopback, json_schema, load, recording
 from firstlight.errors import ConfigError
 
 
@@ -38,7 +30,7 @@ def test_a_named_file_stands_in_for_the_usual_one(tmp_path: Path) -> None:
     (tmp_path / "firstlight.toml").write_text("[hub]\nport = 1")
     other = tmp_path / "other.json"
     other.write_text(json.dumps({"hub": {"port": 2}, "health": {"packs": ["host"]}}))
-    by_argument = load(config_file=other, environ={}, directory=tmp_path)
+    by_argument = load(config=other, environ={}, directory=tmp_path)
     by_environment = load(environ={"FIRSTLIGHT_CONFIG": str(other)}, directory=tmp_path)
     assert by_argument == by_environment
     assert (by_argument.settings.hub.port, by_argument.settings.health.packs) == (2, ("host",))
@@ -65,7 +57,7 @@ def test_a_mistake_in_a_file_is_named_with_the_way_out(tmp_path: Path, text, pat
     with pytest.raises(ConfigError, match=problem) as raised:
         load(environ={}, directory=tmp_path)
     assert raised.value.path == path
-    assert raised.value.source in (str(file), "default")
+    assert raised.value.source.partition(f"{file}:")[0] in ("", str(file), "default")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +136,19 @@ def test_the_schema_knows_every_setting_and_its_words() -> None:
     assert msgspec.json.encode(schema)
 
 
+def test_the_published_schema_is_the_one_of_the_code() -> None:
+    published = Path(__file__).parents[2] / "docs" / "settings.schema.json"
+    assert json.loads(published.read_text()) == json.loads(msgspec.json.encode(json_schema()))
+
+
+def test_the_schema_says_what_is_secret_and_what_is_live() -> None:
+    groups = json_schema()["$defs"]
+    assert groups["OtlpSettings"]["properties"]["headers"]["writeOnly"]
+    assert groups["RecordingSettings"]["properties"]["level"]["live"]
+    assert "live" not in groups["RecordingSettings"]["properties"]["endpoint"]
+    assert not groups["RecordingSettings"]["additionalProperties"]
+
+
 def test_a_recording_process_takes_arguments_before_the_environment() -> None:
     environ = {
         "FIRSTLIGHT_SERVICE": "ours",
@@ -151,7 +156,123 @@ def test_a_recording_process_takes_arguments_before_the_environment() -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318",
         "FIRSTLIGHT_LEVEL": "",
     }
-    assert recording(environ=environ) == RecordingSettings("ours", "http://x:4318", None, None)
-    assert recording("given", data=Path("lake"), level="debug", environ=environ) == RecordingSettings(
-        "given", "http://x:4318", "lake", "debug"
-    )
+    by_environment = recording(environ=environ)
+    assert by_environment.settings.recording.service == "ours"
+    assert by_environment.settings.recording.endpoint == "http://x:4318"
+    assert by_environment.sources["recording.level"] == "default"
+    given = recording({"service": "given", "level": "DEBUG"}, environ=environ)
+    assert value_and_source(given, "recording.service") == ("given", "argument")
+    assert value_and_source(given, "recording.level") == ("debug", "argument")
+
+
+def test_every_layer_lies_over_the_one_before(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"recording": {"profile": "production", "metrics": {"interval_s": 7}}}))
+    recorder = recording(config=file, environ={})
+    assert value_and_source(recorder, "recording.buffer.max_records") == (20_000, "profile production")
+    assert value_and_source(recorder, "recording.metrics.interval_s") == (7.0, str(file))
+    environ = {"FIRSTLIGHT_PROFILE": "high_performance", "FIRSTLIGHT_LEVEL": "error"}
+    over = recording({"buffer.max_records": 5}, file, environ=environ)
+    assert value_and_source(over, "recording.profile") == ("high_performance", "FIRSTLIGHT_PROFILE")
+    assert value_and_source(over, "recording.level") == ("error", "FIRSTLIGHT_LEVEL")
+    assert value_and_source(over, "recording.metrics.interval_s") == (7.0, str(file))
+    assert value_and_source(over, "recording.buffer.max_records") == (5, "argument")
+    assert value_and_source(over, "recording.sampling.trace_ratio") == (0.1, "profile high_performance")
+
+
+def test_the_full_name_of_a_variable_wins_over_the_short_one() -> None:
+    for environ in (
+        {"FIRSTLIGHT_LEVEL": "warn", "FIRSTLIGHT_RECORDING_LEVEL": "error"},
+        {"FIRSTLIGHT_RECORDING_LEVEL": "error", "FIRSTLIGHT_LEVEL": "warn"},
+    ):
+        assert value_and_source(recording(environ=environ), "recording.level") == (
+            "error",
+            "FIRSTLIGHT_RECORDING_LEVEL",
+        )
+
+
+def test_a_recording_process_cares_for_its_own_settings_only() -> None:
+    environ = {"FIRSTLIGHT_HUB_PORT": "many", "FIRSTLIGHT_SERVICE": "shop"}
+    assert recording(environ=environ).settings.recording.service == "shop"
+    with pytest.raises(ConfigError, match="FIRSTLIGHT_HUB_PORT"):
+        load(environ=environ)
+
+
+def test_who_merely_records_gets_the_rest_of_a_bad_environment(tmp_path: Path) -> None:
+    environ = {
+        "FIRSTLIGHT_LEVEL": "loudly",
+        "FIRSTLIGHT_LEVLE": "info",
+        "FIRSTLIGHT_PROFILE": "no such",
+        "FIRSTLIGHT_SERVICE": "shop",
+        "FIRSTLIGHT_CONFIG": str(tmp_path / "missing.toml"),
+    }
+    resolved = recording(environ=environ, strict=False)
+    assert resolved.settings.recording.service == "shop"
+    assert resolved.settings.recording.level == "info"
+    said = " ".join(resolved.remarks)
+    assert all(word in said for word in ("loudly", "did you mean FIRSTLIGHT_LEVEL", "no such file", "profile"))
+    with pytest.raises(ConfigError):
+        recording(environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ({"level": "loudly"}, "recording.level"),
+        ({"levels": {"a": "loudly"}}, "recording.levels"),
+        ({"subsystems": {"a": {"level": "loudly"}}}, "recording.subsystems"),
+        ({"subsystems": {"a": {"lvl": "info"}}}, "recording.subsystems"),
+        ({"endpoint": "nonsense"}, "recording.endpoint"),
+        ({"output.formats": ["xml"]}, "recording.output.formats"),
+        ({"sampling.trace_ratio": 1.5}, "recording.sampling.trace_ratio"),
+        ({"buffer.max_records": 0}, "recording.buffer.max_records"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_its_path(arguments, path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        recording(arguments, environ={})
+    assert (raised.value.path, raised.value.source) == (path, "argument")
+
+
+def test_maps_and_lists_in_variables() -> None:
+    environ = {
+        "FIRSTLIGHT_RECORDING_LEVELS": "pulse=debug, orders.checkout=WARN",
+        "FIRSTLIGHT_FORMATS": "json, prometheus",
+        "FIRSTLIGHT_RECORDING_SUBSYSTEMS": '{"memory": {"enabled": false}}',
+        "FIRSTLIGHT_RECORDING_SAMPLING_EVENT_RATIOS": "orders:seen=0.5",
+    }
+    settings = recording({"levels": {"pulse": "error"}}, environ=environ).settings.recording
+    assert settings.levels == {"pulse": "error", "orders.checkout": "warn"}
+    assert settings.output.formats == ("json", "prometheus")
+    assert not settings.subsystems["memory"].enabled
+    assert settings.sampling.event_ratios == {"orders:seen": 0.5}
+
+
+def test_naming_another_place_leaves_the_one_below_it() -> None:
+    environ = {"FIRSTLIGHT_DATA_DIR": "/lake"}
+    there = recording({"endpoint": "http://other:1"}, environ=environ).settings.recording
+    assert (there.endpoint, there.data) == ("http://other:1", "")
+    both = recording({}, {"recording": {"endpoint": "http://other:1", "data": "/lake"}}, environ={}).settings.recording
+    assert (both.endpoint, both.data) == ("http://other:1", "/lake")
+
+
+def test_secrets_of_a_recorder_are_shown_nowhere() -> None:
+    secret = "pa55w0rd"
+    given = {
+        "otlp.headers": {"authorization": secret},
+        "otlp.token": secret,
+        "redaction.pseudonym_key": secret,
+        "endpoint": f"http://me:{secret}@receiver:1",
+    }
+    resolved = recording(given, environ={"FIRSTLIGHT_RECORDING_OTLP_SIGNAL_HEADERS": '{"logs": {"k": "pa55w0rd"}}'})
+    assert secret not in f"{resolved.shown()} {resolved!r} {resolved.settings}"
+    assert resolved.settings.recording.otlp.headers == {"authorization": secret}
+    for wrong in (
+        {"otlp.headers": secret},
+        {"otlp.headers": {"a": [secret]}},
+        {"otlp.token": [secret]},
+        {"endpoint": f"ftp://me:{secret}@receiver"},
+    ):
+        with pytest.raises(ConfigError) as raised:
+            recording(wrong, environ={})
+        assert secret not in f"{raised.value} {raised.value!r}"

@@ -45,7 +45,7 @@ def test_the_environment_says_what_the_program_does_not() -> None:
     assert telemetry.threshold("") == Level.DEBUG
     exporter = made_by(telemetry)
     assert isinstance(exporter, OtlpExporter)
-    assert exporter._url.port == 9
+    assert exporter._urls["logs"].port == 9
     telemetry.shutdown()
 
 

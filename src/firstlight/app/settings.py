@@ -1,7 +1,7 @@
 """Every setting, and where its value comes from.
 
-Layers, later ones win: the defaults below, a file (``--config``, or ``firstlight.toml`` in the working directory),
-environment variables (``FIRSTLIGHT_HUB_PORT`` sets ``hub.port``), arguments.
+Layers, later ones win: the defaults below, a profile, a file (``--config``, or ``firstlight.toml`` in the working
+directory), OpenTelemetry's environment variables, our own (``FIRSTLIGHT_HUB_PORT`` sets ``hub.port``), arguments.
 """
 
 import os
@@ -13,7 +13,22 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from firstlight.app.layers import MASK, build, convert, from_arguments, from_environment, from_file, leaves
+from firstlight.app.layers import (
+    Group,
+    Layer,
+    Report,
+    build,
+    from_arguments,
+    from_environment,
+    from_mapping,
+    leaves,
+    refuse,
+    shown_value,
+)
+from firstlight.app.merge import Merged, defaults, merge, profile_layer, without_wrong
+from firstlight.app.otel_variables import from_otel
+from firstlight.app.recording import RecordingSettings
+from firstlight.app.settings_file import from_file
 from firstlight.errors import ConfigError
 
 DEFAULT_PORT = 4318
@@ -27,7 +42,7 @@ Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 
 
-class HubSettings(msgspec.Struct, frozen=True, kw_only=True):
+class HubSettings(Group, frozen=True):
     """Where the hub listens and who may speak to it."""
 
     host: Annotated[str, Meta(min_length=1, description="address to listen on")] = "127.0.0.1"
@@ -45,7 +60,7 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-class LakeSettings(msgspec.Struct, frozen=True, kw_only=True):
+class LakeSettings(Group, frozen=True):
     """How the lake keeps what it is given."""
 
     durability: Annotated[
@@ -54,14 +69,14 @@ class LakeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "always"
 
 
-class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
+class HostSettings(Group, frozen=True):
     """Metrics of this machine."""
 
     enabled: Annotated[bool, Meta(description="measure this machine")] = True
     interval_s: Annotated[float, Meta(ge=0.1, description="seconds between two measurements")] = 1.0
 
 
-class HealthSettings(msgspec.Struct, frozen=True, kw_only=True):
+class HealthSettings(Group, frozen=True):
     """How health is judged."""
 
     interval_s: Annotated[float, Meta(ge=0.5, description="seconds between two assessments")] = 5.0
@@ -72,7 +87,7 @@ class HealthSettings(msgspec.Struct, frozen=True, kw_only=True):
     )
 
 
-class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
+class LimitSettings(Group, frozen=True):
     """What one sender, reader or moment may cost.
 
     While a body is decoded, memory grows by 3 (JSON) to 5 (protobuf) times its inflated size; senders write 1 to 4 MB.
@@ -93,7 +108,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: Annotated[Count, Meta(description="connections at once")] = 512
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(Group, frozen=True):
     """Everything that can be set.  The tree is the file's tree, and ``hub.port`` the path of a value in it."""
 
     data_dir: Annotated[
@@ -107,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: HostSettings = HostSettings()
     health: HealthSettings = HealthSettings()
     limits: LimitSettings = LimitSettings()
+    recording: RecordingSettings = RecordingSettings()
 
     @property
     def data_path(self) -> Path:
@@ -129,41 +145,49 @@ class Shown(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The settings in force and the source of each, by dotted path."""
+    """The settings in force.
+
+    Attributes:
+        settings: their values.
+        sources: where each comes from, by dotted path.
+        remarks: what could not be heeded, and why, for people.
+    """
 
     settings: Settings
     sources: Mapping[str, str]
+    remarks: tuple[str, ...] = ()
 
     def shown(self) -> list[Shown]:
         """Return every setting with its source, secrets masked."""
         return [Shown(leaf.path, self._shown_value(leaf.path), self.sources[leaf.path]) for leaf in LEAVES.values()]
 
-    def _shown_value(self, path: str) -> Any:
+    def value(self, path: str) -> Any:
+        """Return the value of the setting at the dotted ``path``."""
         value: Any = self.settings
         for name in path.split("."):
             value = getattr(value, name)
-        return MASK if LEAVES[path].secret and value else value
+        return value
+
+    def _shown_value(self, path: str) -> Any:
+        return shown_value(self.value(path), LEAVES[path].secret)
 
 
+RECORDING = "recording."
+JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 LEAVES = {leaf.path: leaf for leaf in leaves(Settings)}
 
 CONFIG_VARIABLE = "FIRSTLIGHT_CONFIG"
-# These belong to a recording process or to the commands, not to the hub.
-_OTHER_VARIABLES = frozenset(
-    {
-        CONFIG_VARIABLE,
-        "FIRSTLIGHT_ENDPOINT",
-        "FIRSTLIGHT_LEVEL",
-        "FIRSTLIGHT_SERVICE",
-        "FIRSTLIGHT_TOKEN",
-        "FIRSTLIGHT_URL",
-    }
-)
+URL_VARIABLE = "FIRSTLIGHT_URL"
+# These name a file and a hub to the commands; they are no settings themselves.
+_OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, URL_VARIABLE})
+
+Configuration = str | Path | Mapping[str, Any]
+"""A file, or what could stand in one."""
 
 
 def load(
     arguments: Mapping[str, Any] | None = None,
-    config_file: str | Path | None = None,
+    config: Configuration | None = None,
     *,
     environ: Mapping[str, str] | None = None,
     directory: str | Path = ".",
@@ -172,7 +196,8 @@ def load(
 
     Args:
         arguments: by dotted path; None values are as if not given.
-        config_file: a TOML or JSON file; without it ``$FIRSTLIGHT_CONFIG`` or ``firstlight.toml`` of ``directory``.
+        config: a TOML, JSON or YAML file, or its content; without it the file that ``$FIRSTLIGHT_CONFIG`` names, or
+            ``firstlight.toml`` of ``directory``.
         environ: the process's environment when None.
         directory: where ``firstlight.toml`` is looked for.
 
@@ -180,66 +205,77 @@ def load(
         ConfigError: a value, a key or a file is wrong; it names the path, the source and the way out.
     """
     environment = os.environ if environ is None else environ
-    layers = [
-        _file_layer(config_file or environment.get(CONFIG_VARIABLE), Path(directory)),
-        from_environment(environment, LEAVES, _OTHER_VARIABLES),
-        from_arguments(arguments or {}, LEAVES),
-    ]
-    values = {path: leaf.default for path, leaf in LEAVES.items()}
-    sources = dict.fromkeys(LEAVES, "default")
-    for layer in layers:
-        for path, given in layer.items():
-            values[path] = convert(LEAVES[path], given)
-            sources[path] = given.source
-    values["data_dir"] = str(_data_dir(values["data_dir"], environment))
-    resolved = Resolved(build(Settings, values), sources)
+    layers, remarks = _layers(arguments or {}, config, environment, Path(directory), refuse)
+    merged = merge(defaults(LEAVES), layers, LEAVES)
+    merged.values["data_dir"] = str(_data_dir(merged.values["data_dir"], environment))
+    resolved = _resolved(merged, remarks)
     _check_token(resolved)
     return resolved
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingSettings:
-    """What a recording process goes by; None where nobody said.
-
-    Attributes:
-        service: logical name of the process.
-        endpoint: base URL of an OTLP/HTTP receiver, such as ``http://127.0.0.1:4318``.
-        data: directory of a lake to write to.
-        level: least level that is kept, such as ``info``.
-    """
-
-    service: str | None = None
-    endpoint: str | None = None
-    data: str | None = None
-    level: str | None = None
-
-
-# In order of precedence; OTEL_ ones are the OpenTelemetry specification's names for the same.
-_RECORDING_VARIABLES = {
-    "service": ("FIRSTLIGHT_SERVICE", "OTEL_SERVICE_NAME"),
-    "endpoint": ("FIRSTLIGHT_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-    "data": ("FIRSTLIGHT_DATA_DIR",),
-    "level": ("FIRSTLIGHT_LEVEL",),
-}
-
-
 def recording(
-    service: str | None = None,
-    endpoint: str | None = None,
-    data: str | os.PathLike[str] | None = None,
-    level: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    config: Configuration | None = None,
     *,
     environ: Mapping[str, str] | None = None,
-) -> RecordingSettings:
-    """Return what a recording process goes by: arguments first, then the environment."""
+    strict: bool = True,
+) -> Resolved:
+    """Return the settings in force for a recording process; what is not below ``recording`` keeps its default.
+
+    Args:
+        arguments: by dotted path, without ``recording.``; None values are as if not given.
+        config: as for :func:`load`.
+        environ: the process's environment when None.
+        strict: raise what is wrong; otherwise it is left out and stands in the remarks.
+
+    Raises:
+        ConfigError: a value, a key or a file is wrong (only when ``strict``).
+    """
     environment = os.environ if environ is None else environ
-    given = {"service": service, "endpoint": endpoint, "data": None if data is None else str(data), "level": level}
-    return RecordingSettings(**{name: _first(value, name, environment) for name, value in given.items()})
+    wrong: list[ConfigError] = []
+    report = refuse if strict else wrong.append
+    given = {f"{RECORDING}{path}": value for path, value in (arguments or {}).items()}
+    layers, remarks = _layers(given, config, environment, Path(), report)
+    ours = [{path: one for path, one in layer.items() if path.startswith(RECORDING)} for layer in layers]
+    merged = merge(defaults(LEAVES), ours, LEAVES, report)
+    return _resolved(merged, [*map(str, wrong), *remarks])
+
+
+def laid_over(resolved: Resolved, layer: Layer) -> Resolved:
+    """Return ``resolved`` with ``layer`` over it, without its remarks.
+
+    Raises:
+        ConfigError: a value is wrong.
+    """
+    base = Merged({path: resolved.value(path) for path in LEAVES}, dict(resolved.sources))
+    return _resolved(merge(base, [layer], LEAVES), [])
+
+
+def _layers(
+    arguments: Mapping[str, Any],
+    config: Configuration | None,
+    environ: Mapping[str, str],
+    directory: Path,
+    report: Report,
+) -> tuple[list[Layer], list[str]]:
+    """Return all layers but the defaults, lowest first, and remarks."""
+    theirs, remarks = from_otel(environ)
+    layers = [
+        _file_layer(config or environ.get(CONFIG_VARIABLE), directory, report),
+        without_wrong(theirs, LEAVES, remarks),
+        from_environment(environ, LEAVES, _OTHER_VARIABLES, report),
+        from_arguments(arguments, LEAVES),
+    ]
+    return [profile_layer(layers, LEAVES, report), *layers], remarks
+
+
+def _resolved(merged: Merged, remarks: list[str]) -> Resolved:
+    return Resolved(build(Settings, merged.values), merged.sources, tuple(remarks))
 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a settings file."""
-    return msgspec.json.schema(Settings)
+    return {"$schema": JSON_SCHEMA_DIALECT, **msgspec.json.schema(Settings)}
 
 
 def is_loopback(host: str) -> bool:
@@ -254,17 +290,13 @@ def default_data_dir(environ: Mapping[str, str] | None = None) -> Path:
     return Path(shared, "firstlight")
 
 
-def _file_layer(named: str | Path | None, directory: Path) -> dict[str, Any]:
-    if named:
-        return dict(from_file(Path(named), LEAVES))
+def _file_layer(config: Configuration | None, directory: Path, report: Report) -> Layer:
+    if isinstance(config, Mapping):
+        return from_mapping(config, LEAVES, "config", report)
+    if config:
+        return from_file(Path(config), LEAVES, report)
     implied = directory / DEFAULT_FILE
-    return dict(from_file(implied, LEAVES)) if implied.is_file() else {}
-
-
-def _first(argument: str | None, name: str, environ: Mapping[str, str]) -> str | None:
-    if argument is not None:
-        return argument
-    return next((environ[variable] for variable in _RECORDING_VARIABLES[name] if environ.get(variable)), None)
+    return from_file(implied, LEAVES, report) if implied.is_file() else {}
 
 
 def _data_dir(given: str, environ: Mapping[str, str]) -> Path:

@@ -1,119 +1,152 @@
 """The recorder of this process: settings, exporter and client put together."""
 
 import os
-import platform
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
-from uuid import uuid4
 
 from firstlight import plugins
-from firstlight.app.settings import RecordingSettings, recording
+from firstlight.app.destinations import MakeExporter, destinations, made_at_once
+from firstlight.app.identity import sender
+from firstlight.app.live_settings import InForce, bound, changed, in_force, limits_by, put_in_force, volume_by
+from firstlight.app.settings import Configuration, Resolved, default_data_dir, recording
 from firstlight.errors import UsageError
-from firstlight.model import Level, Resource, parse_level
-from firstlight.model.resource import UNKNOWN_SERVICE
+from firstlight.model import Level
 from firstlight.ports import Exporter
-from firstlight.sdk.client import Delivery, Limits, Telemetry
-from firstlight.sdk.ledger import Ledger, Rows
-from firstlight.version import __version__
-
-DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
-TOKEN_VARIABLE = "FIRSTLIGHT_TOKEN"  # noqa: S105 - the variable's name
-_SIGNALS = {"traces": "spans", "metrics": "samples", "logs": "events"}
+from firstlight.sdk.client import Telemetry
+from firstlight.sdk.delivery import Delivery, Limits
+from firstlight.sdk.volume import Volume
 
 _lock = Lock()
-_sessions: dict[int, str] = {}
 _telemetry: Telemetry | None = None
-
-MakeExporter = Callable[[Ledger], Exporter]
 
 
 def get() -> Telemetry:
     """Return the recorder of this process; made, but not yet sending, when it is first asked for."""
-    global _telemetry  # noqa: PLW0603 - one per process is what it is for
-    with _lock:
-        if _telemetry is None:
-            _telemetry = build()
-        return _telemetry
+    return _own(None, None)
 
 
 def build(limits: Limits | None = None, environ: Mapping[str, str] | None = None) -> Telemetry:
-    """Return a new recorder that goes by the environment until it is told otherwise."""
-    environment = os.environ if environ is None else environ
-    found = recording(environ=environment)
-    telemetry = Telemetry(Delivery(_by_settings(found, environment), _sender(found, {})), limits)
-    try:
-        telemetry.set_level(parse_level(found.level or "info"))
-    except UsageError as error:
-        # Whoever merely records did not write the environment and must not fail because of it.
-        telemetry.troubles.say("level", f"FIRSTLIGHT_LEVEL: {error}")
-    return telemetry
+    """Return a new recorder that goes by the environment and the usual file until it is told otherwise.
+
+    Whoever merely records did not write those and must not fail because of them, so what is wrong in them is left out
+    and said once.
+    """
+    return _built(recording(environ=environ, strict=False), limits, environ)
 
 
 def configure(  # noqa: PLR0913 - each is one thing a host may want to say
     service: str | None = None,
     *,
+    profile: str | None = None,
+    config: Configuration | None = None,
     data: str | os.PathLike[str] | None = None,
     endpoint: str | None = None,
     exporter: Exporter | str | None = None,
+    formats: tuple[str, ...] | list[str] | None = None,
+    directory: str | os.PathLike[str] | None = None,
     level: Level | str | None = None,
     levels: Mapping[str, Level | str] | None = None,
     attributes: Mapping[str, Any] | None = None,
+    enabled: bool | None = None,
     limits: Limits | None = None,
+    volume: Volume | None = None,
     telemetry: Telemetry | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Telemetry:
     """Say who this process is and where its records go; call it once, early, and again to change it.
 
-    What is not given comes from the environment (``FIRSTLIGHT_SERVICE`` or ``OTEL_SERVICE_NAME``, ``FIRSTLIGHT_LEVEL``,
-    ``FIRSTLIGHT_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``, ``FIRSTLIGHT_DATA_DIR``, ``FIRSTLIGHT_TOKEN``); without
-    those records go to the hub at ``http://127.0.0.1:4318``.
+    What is not given comes from the environment, then from the file, then from the profile (``docs/configuration.md``);
+    when nothing is said of a destination, records go to the hub at ``http://127.0.0.1:4318``.
 
     Args:
         service: logical name of this process.
+        profile: ``development``, ``production``, ``debug``, ``minimal`` or ``high_performance``.
+        config: a TOML, JSON or YAML file of settings, or its content as a mapping.
         data: directory of a lake to write into without a hub.
         endpoint: base URL of the hub or another OTLP/HTTP receiver.
-        exporter: an exporter, or the name of one that needs no arguments; not together with ``data`` or ``endpoint``.
+        exporter: an exporter, or the name of one that needs no arguments, instead of all that the settings name.
+        formats: files to write, such as ``json`` and ``prometheus``.
+        directory: where to write them.
         level: least level that is recorded.
         levels: the same for single scopes and all below them, such as ``{"pulse": "debug"}``.
         attributes: what else to say of this process.
-        limits: bounds of queues and intervals.
+        enabled: record at all.
+        limits: bounds of queues and intervals, instead of those in the settings.
+        volume: rules of how much is kept, instead of those in the settings.
         telemetry: the recorder to configure; this process's own when None.
         environ: the process's environment when None.
 
     Raises:
-        UsageError: the arguments contradict each other or are wrong.
-        StorageError: the lake cannot be written.
+        ConfigError: a setting is wrong; it names the setting, who said so and the way out.
+        UsageError: the arguments contradict each other.
+        StorageError: the lake or the files cannot be written.
     """
     if sum(choice is not None for choice in (data, endpoint, exporter)) > 1:
         raise UsageError("give one of data, endpoint and exporter, not several")
-    environment = os.environ if environ is None else environ
-    found = recording(service, endpoint, data, str(level) if isinstance(level, str) else None, environ=environment)
-    thresholds = {scope: _level(one) for scope, one in (levels or {}).items()}
-    if level is not None or found.level:
-        thresholds[""] = _level(level if level is not None else found.level or "")
-    if endpoint is not None:
-        found = RecordingSettings(found.service, endpoint, None, found.level)
-    make = _given(exporter) if exporter is not None else _by_settings(found, environment)
-    one = telemetry or get()
-    one.deliver(Delivery(_at_once(make, one.ledger), _sender(found, attributes or {})), limits)
-    for scope, threshold in thresholds.items():
-        one.set_level(threshold, scope)
+    arguments = {
+        "service": service,
+        "profile": profile,
+        "data": None if data is None else str(data),
+        "endpoint": endpoint,
+        "output.formats": formats,
+        "output.directory": None if directory is None else str(directory),
+        "level": None if level is None else _level_text(level),
+        "levels": None if levels is None else {scope: _level_text(one) for scope, one in levels.items()},
+        "attributes": attributes,
+        "enabled": enabled,
+    }
+    resolved = recording(arguments, config, environ=environ)
+    settings = resolved.settings.recording
+    one = telemetry or _own(resolved, environ)
+    make = _by_settings(resolved, environ) if exporter is None else _given(exporter)
+    if settings.enabled:
+        make = made_at_once(make, one.ledger)
+    delivery = Delivery(make, sender(settings.service, settings.attributes))
+    one.deliver(delivery, limits or limits_by(resolved, one.limits))
+    put_in_force(one, InForce(resolved, delivery), volume or volume_by(settings))
     return one
 
 
-def _session_id() -> str:
-    """Return this process's own id; a forked child is another process."""
-    pid = os.getpid()
-    if pid not in _sessions:
-        _sessions.clear()
-        _sessions[pid] = uuid4().hex
-    return _sessions[pid]
+def update_settings(changes: Mapping[str, Any], telemetry: Telemetry | None = None) -> None:
+    """Change settings while records are taken; it holds for the next record, and none is lost.
+
+    Args:
+        changes: such as ``{"recording.level": "debug"}`` or ``{"recording": {"level": "debug"}}``, of live settings only
+            (``docs/configuration.md`` marks them).  Maps are added to: ``{"recording.levels": {"pulse": "debug"}}``.
+        telemetry: the recorder to change; this process's own when None.
+
+    Raises:
+        ConfigError: a change is wrong, or not of a live setting; nothing is changed then.
+    """
+    one = telemetry or get()
+    before = in_force(one)
+    if before is None:
+        raise UsageError("this recorder was not made by firstlight.get() or firstlight.configure()")
+    resolved = changed(before.resolved, changes)
+    bound(one, before.delivery, limits_by(resolved, one.limits))
+    put_in_force(one, InForce(resolved, before.delivery), volume_by(resolved.settings.recording))
 
 
-def _level(level: Level | str) -> Level:
-    return parse_level(level) if isinstance(level, str) else level
+def _own(resolved: Resolved | None, environ: Mapping[str, str] | None) -> Telemetry:
+    """Return this process's recorder, made by the settings when there is none yet."""
+    global _telemetry  # noqa: PLW0603 - one per process is what it is for
+    with _lock:
+        if _telemetry is None:
+            _telemetry = _built(resolved or recording(environ=environ, strict=False), None, environ)
+        return _telemetry
+
+
+def _built(resolved: Resolved, limits: Limits | None, environ: Mapping[str, str] | None) -> Telemetry:
+    settings = resolved.settings.recording
+    delivery = Delivery(_by_settings(resolved, environ), sender(settings.service, settings.attributes))
+    telemetry = Telemetry(delivery, limits or limits_by(resolved, Limits()))
+    put_in_force(telemetry, InForce(resolved, delivery), volume_by(settings))
+    return telemetry
+
+
+def _by_settings(resolved: Resolved, environ: Mapping[str, str] | None) -> MakeExporter:
+    return destinations(resolved.settings.recording, default_data_dir(environ))
 
 
 def _given(exporter: Exporter | str) -> MakeExporter:
@@ -123,38 +156,5 @@ def _given(exporter: Exporter | str) -> MakeExporter:
     return lambda _: exporter
 
 
-def _by_settings(found: RecordingSettings, environ: Mapping[str, str]) -> MakeExporter:
-    if found.data is not None:
-        data = found.data
-        return lambda _: plugins.load("exporter", "lake")(data)
-    endpoint, token = found.endpoint or DEFAULT_ENDPOINT, environ.get(TOKEN_VARIABLE, "")
-
-    def otlp(ledger: Ledger) -> Exporter:
-        def rejected(signal: str, rows: int, _reason: str) -> None:
-            ledger.rejected(Rows(**{_SIGNALS[signal]: rows}))
-
-        made: Exporter = plugins.load("exporter", "otlp")(endpoint, token=token, on_rejected=rejected)
-        return made
-
-    return otlp
-
-
-def _at_once(make: MakeExporter, ledger: Ledger) -> MakeExporter:
-    """Make the exporter now, so that who configures hears what is wrong with it; a forked child makes its own."""
-    first, pid = make(ledger), os.getpid()
-    return lambda ledger: first if os.getpid() == pid else make(ledger)
-
-
-def _sender(found: RecordingSettings, attributes: Mapping[str, Any]) -> Callable[[], Resource]:
-    def describe() -> Resource:
-        said = {
-            "process.runtime.name": platform.python_implementation().lower(),
-            "process.runtime.version": platform.python_version(),
-            "telemetry.sdk.language": "python",
-            "telemetry.sdk.name": "firstlight",
-            "telemetry.sdk.version": __version__,
-            **attributes,
-        }
-        return Resource(found.service or UNKNOWN_SERVICE, _session_id(), socket.gethostname(), os.getpid(), said)
-
-    return describe
+def _level_text(level: Level | str) -> str:
+    return level if isinstance(level, str) else Level(level).name

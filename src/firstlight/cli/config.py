@@ -63,7 +63,7 @@ def validate(wanted: Wanted, file: str) -> int:
     from firstlight.app.settings import load
 
     try:
-        load(config_file=file, environ={})
+        load(config=file, environ={})
     except ConfigError as error:
         if error.path == "config" and "does not parse" not in error.problem:
             raise

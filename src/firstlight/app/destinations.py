@@ -1,0 +1,154 @@
+"""Where the records of this process go: exporters, as the settings have them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from firstlight import plugins
+from firstlight.app.recording import DEFAULT_ENDPOINT, OtlpSettings, OutputSettings, RecordingSettings
+from firstlight.model import Batch
+from firstlight.ports import Exporter
+from firstlight.sdk.ledger import Ledger, Rows
+
+MakeExporter = Callable[[Ledger], Exporter]
+_SIGNALS = {"traces": "spans", "metrics": "samples", "logs": "events"}
+_ALL_SIGNALS = frozenset({"events", "spans", "metrics"})
+_NO_FILES = frozenset({"otlp", "lake"})
+
+
+def destinations(settings: RecordingSettings, default_data: Path) -> MakeExporter:
+    """Return what makes the exporter for all the places that ``settings`` name; the usual hub when there are none.
+
+    Args:
+        settings: what is in force.
+        default_data: the lake where only the format ``lake`` is named.
+    """
+    places = _files(settings.output)
+    if settings.data or "lake" in settings.output.formats:
+        places.append(_lake(settings.data or str(default_data)))
+    if settings.endpoint or settings.otlp.endpoints or "otlp" in settings.output.formats or not places:
+        places.append(_receiver(settings.endpoint or DEFAULT_ENDPOINT, settings.otlp))
+    return _with_signals(_together(places), settings.signals)
+
+
+def made_at_once(make: MakeExporter, ledger: Ledger) -> MakeExporter:
+    """Make the first exporter now, so that who configures hears what is wrong with it.
+
+    Whoever needs another one, as a forked child does, gets one of its own.
+    """
+    ready, pid = [make(ledger)], os.getpid()
+
+    def hand_over(ledger: Ledger) -> Exporter:
+        return ready.pop() if ready and os.getpid() == pid else make(ledger)
+
+    return hand_over
+
+
+def _files(output: OutputSettings) -> list[MakeExporter]:
+    # Absolute, because the program may change its working directory.
+    directory = Path(output.directory).expanduser().absolute()
+    return [_file(name, directory, output) for name in output.formats if name not in _NO_FILES]
+
+
+def _file(name: str, directory: Path, output: OutputSettings) -> MakeExporter:
+    def make(_: Ledger) -> Exporter:
+        from firstlight.export.files import FilePolicy
+
+        policy = FilePolicy(
+            rotate_bytes=output.rotate_bytes,
+            rotate_interval_s=output.rotate_interval_s,
+            compression=output.compression,
+            keep_files=output.keep_files,
+            keep_s=output.keep_s,
+            sync=output.sync,
+        )
+        made: Exporter = plugins.load("exporter", name)(directory, policy)
+        return made
+
+    return make
+
+
+def _lake(directory: str) -> MakeExporter:
+    def make(_: Ledger) -> Exporter:
+        made: Exporter = plugins.load("exporter", "lake")(directory)
+        return made
+
+    return make
+
+
+def _receiver(endpoint: str, otlp: OtlpSettings) -> MakeExporter:
+    def make(ledger: Ledger) -> Exporter:
+        def rejected(signal: str, rows: int, _reason: str) -> None:
+            ledger.rejected(Rows(**{_SIGNALS[signal]: rows}))
+
+        from firstlight.export.connection import Tls
+
+        made: Exporter = plugins.load("exporter", "otlp")(
+            endpoint,
+            token=otlp.token,
+            headers=otlp.headers,
+            protocol=otlp.protocol,
+            compression=otlp.compression,
+            endpoints=otlp.endpoints,
+            signal_headers=otlp.signal_headers,
+            tls=Tls(otlp.certificate_file, otlp.client_certificate_file, otlp.client_key_file, otlp.insecure),
+            timeout_s=otlp.timeout_s,
+            on_rejected=rejected,
+        )
+        return made
+
+    return make
+
+
+def _together(places: list[MakeExporter]) -> MakeExporter:
+    if len(places) == 1:
+        return places[0]
+
+    def make(ledger: Ledger) -> Exporter:
+        made: Exporter = plugins.load("exporter", "multi")([place(ledger) for place in places])
+        return made
+
+    return make
+
+
+def _with_signals(make: MakeExporter, signals: tuple[str, ...]) -> MakeExporter:
+    wanted = frozenset(signals)
+    return make if wanted >= _ALL_SIGNALS else lambda ledger: _Only(wanted, make(ledger), ledger)
+
+
+class _Only:
+    """Delivers the signals that are wanted; the rest is counted as dropped, reason ``unwanted``."""
+
+    def __init__(self, wanted: frozenset[str], inner: Exporter, ledger: Ledger) -> None:
+        self._wanted = wanted
+        self._inner = inner
+        self._ledger = ledger
+        self._unfinished: tuple[Batch, Batch] | None = None
+
+    def export(self, batch: Batch) -> None:
+        """Deliver what is wanted of ``batch``; the same part again after a failure."""
+        if self._unfinished is None or self._unfinished[0] is not batch:
+            self._unfinished = (batch, self._part(batch))
+        part = self._unfinished[1]
+        if len(part):
+            self._inner.export(part)
+        self._unfinished = None
+        left_out = Rows(*(every - kept for every, kept in zip(Rows.of(batch), Rows.of(part), strict=True)))
+        # The sink counts the whole batch as exported once this returns.
+        self._ledger.exported(Rows(*(-rows for rows in left_out)))
+        self._ledger.dropped("unwanted", left_out)
+
+    def close(self) -> None:
+        """Close the exporter behind."""
+        self._inner.close()
+
+    def _part(self, batch: Batch) -> Batch:
+        part = Batch(batch.resource)
+        if "events" in self._wanted:
+            part.events = batch.events
+        if "spans" in self._wanted:
+            part.spans = batch.spans
+        if "metrics" in self._wanted:
+            part.samples, part.exponential = batch.samples, batch.exponential
+            part.exemplars, part.series = batch.exemplars, batch.series
+        return part
