@@ -17,8 +17,8 @@ MAX_BUCKETS = 160
 class ExponentialHistogram(Instrument):
     """Counts values by size in buckets that fit themselves to the values.
 
-    It is OpenTelemetry's base-2 exponential histogram.  Nothing needs to be known about the values beforehand.  Infinite
-    ones are refused, as the specification has it.
+    It is OpenTelemetry's base-2 exponential histogram.  Nothing needs to be known about the values beforehand.
+    Infinite ones are refused, as the specification has it.
 
     Attributes:
         observe: takes one value.
