@@ -278,8 +278,8 @@ def test_after_the_end_instruments_that_are_still_used_take_no_memory() -> None:
             observe(1.0)
         telemetry._drain.tick()
         assert not sizes._observed
-        assert telemetry._drain._thread is not None
-        assert telemetry._drain._thread.is_alive()
+        assert telemetry._drain.thread is not None
+        assert telemetry._drain.thread.is_alive()
 
 
 def test_the_fallback_waits_for_a_program_that_says_where() -> None:

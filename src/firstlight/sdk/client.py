@@ -16,7 +16,7 @@ from firstlight.sdk.convert import Converter
 from firstlight.sdk.delivery import Delivery, Limits
 from firstlight.sdk.drain import Drain, Pace, Stages, Target
 from firstlight.sdk.front import Front, Tap
-from firstlight.sdk.gates import is_event
+from firstlight.sdk.gates import is_event, rows_of
 from firstlight.sdk.instruments import Definition, Instrument
 from firstlight.sdk.ledger import Counts, Ledger
 from firstlight.sdk.outbox import Outbox
@@ -31,6 +31,8 @@ from firstlight.sdk.spans import Span
 from firstlight.sdk.subsystems import BySubsystem
 from firstlight.sdk.troubles import Troubles
 from firstlight.sdk.volume import Volume
+
+__all__ = ["Delivery", "Limits", "Telemetry"]
 
 GRACE_S = 1.0
 OFF = 100
@@ -157,6 +159,8 @@ class Telemetry(BySubsystem):
         with self._drain.lock:
             self.volume = volume
             self._drain.bound(self._pace())
+            if self._started:
+                self._drain.open()
 
     def set_ratio(self, key: str, ratio: float) -> None:
         """Keep that share of the events of a scope (and below it) or, as ``scope:name``, of one event."""
@@ -170,7 +174,12 @@ class Telemetry(BySubsystem):
 
     def switch(self, scope: str, *, on: bool) -> None:
         """Record nothing in ``scope`` and below it, or as the levels say again."""
-        with self._lock:
+        # What was recorded before is judged as things were then.
+        self._drain.tick()
+        with self._drain.lock, self._lock:
+            lost = rows_of(self.front.discard(self.sieve.is_silent))
+            self.ledger.recorded(lost)
+            self.ledger.dropped("filtered", lost)
             (self._off.discard if on else self._off.add)(scope)
             self.sieve.silence(self._off)
             self._listen()
@@ -341,7 +350,7 @@ class Telemetry(BySubsystem):
                 return
             self._started = True
             self._grace_ends_s = monotonic() + GRACE_S
-            self.front.open()
+            self._drain.open()
             fork.arm_exit(self)
             self._drain.start()
 

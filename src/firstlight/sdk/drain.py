@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from firstlight.model import Batch, Resource
 from firstlight.sdk import gates
@@ -47,7 +47,7 @@ class Pace(NamedTuple):
     """How a drain goes about it.
 
     Attributes:
-        high_water: records in the front above which its gate closes; twice that many are never kept.
+        high_water: records in the front above which something gives way.
         report_interval_s: seconds between two reports of all instruments.
         volume: what else bounds the amount.
     """
@@ -92,6 +92,17 @@ class Drain:
         """Go by ``pace`` from now on."""
         self._pace = pace
         self._stages.sieve.use(pace.volume)
+
+    def open(self) -> None:
+        """Let records into the front as ``when_full`` says."""
+        front, mark, when_full = self._stages.front, self._pace.high_water, self._pace.volume.when_full
+        self._gated = False
+        if when_full == "wait":
+            front.gate(gates.waiting(front.records, mark, self._own_threads))
+        elif when_full == "drop_oldest":
+            front.gate(gates.ring(front, mark, self._stages.ledger))
+        else:
+            front.gate(front.records.append)
 
     def start(self) -> None:
         """Start the thread, once."""
@@ -146,8 +157,7 @@ class Drain:
             self._bounded()
         self.governor.end(len(records))
         if self._gated and self._bounded() < self._pace.high_water // 2:
-            self._gated = False
-            stages.front.open()
+            self.open()
 
     def _put(self, outbox: Outbox, batch: Batch) -> None:
         if self._pace.volume.when_full == "wait":
@@ -165,17 +175,10 @@ class Drain:
         """Keep the front within its bounds; return how many records wait there."""
         front, mark = self._stages.front, self._pace.high_water
         waiting = len(front.records)
-        if waiting > mark and not self._gated:
-            self._gated = True
-            front.gate(self._gate())
-        if waiting > 2 * mark and self._pace.volume.when_full != "wait":
-            front.trim(2 * mark, self._stages.ledger)
+        if self._pace.volume.when_full == "sample":
+            if waiting > mark and not self._gated:
+                self._gated = True
+                front.gate(gates.sampled(front.records.append, self._stages.ledger))
+            if waiting > 2 * mark:
+                front.trim(2 * mark, self._stages.ledger)
         return waiting
-
-    def _gate(self) -> Callable[[Any], object]:
-        front, ledger, mark = self._stages.front, self._stages.ledger, self._pace.high_water
-        if self._pace.volume.when_full == "wait":
-            return gates.waiting(front.records, mark, self._own_threads)
-        if self._pace.volume.when_full == "drop_oldest":
-            return gates.ring(front, 2 * mark, ledger)
-        return gates.sampled(front.records.append, ledger)

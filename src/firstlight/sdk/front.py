@@ -112,10 +112,6 @@ class Front:
         self._put = put
         self._rewire()
 
-    def open(self) -> None:
-        """Hand every record to the list."""
-        self.gate(self.records.append)
-
     def put(self, record: Any) -> None:
         """Record something that is made already: a row of the model."""
         self._put(record)
@@ -138,6 +134,13 @@ class Front:
             rows = rows_of(lost)
             ledger.recorded(rows)
             ledger.dropped("front_full", rows)
+
+    def discard(self, unwanted: Callable[[Any], bool]) -> list[Any]:
+        """Remove and return the records that are ``unwanted``."""
+        with self._guard:
+            taken = self._take(len(self.records))
+            self.records[:0] = [record for record in taken if not unwanted(record)]
+        return [record for record in taken if unwanted(record)]
 
     def restart(self) -> None:
         """Forget the records, with a lock of our own, as a forked child does."""

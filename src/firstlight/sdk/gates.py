@@ -1,6 +1,7 @@
-"""What records pass through while more of them come than can be taken over: one gate for each ``when_full``.
+"""What records pass through on their way into the front: one gate for each ``when_full``.
 
-A gate replaces the list's own ``append`` only above the high-water mark, so it costs nothing before.
+Without a gate they go through the list's own ``append``.  ``sampled`` takes its place only above the high-water mark,
+so it costs nothing before; the other two must look at every record.
 """
 
 from collections.abc import Callable

@@ -93,6 +93,8 @@ class Ledger:
 
     def dropped(self, reason: str, rows: Rows) -> None:
         """Count what was lost."""
+        if not any(rows):
+            return
         with self._lock:
             self._dropped[reason] = self._dropped.get(reason, Rows()).plus(rows)
 

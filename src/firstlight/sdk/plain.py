@@ -15,21 +15,23 @@ def plain_fields(fields: dict[str, Any]) -> dict[str, Any]:
     """Return at most ``MAX_FIELDS`` of ``fields``, with text keys and plain values; the very same dict if it is so."""
     if len(fields) > MAX_FIELDS:
         fields = dict(list(fields.items())[:MAX_FIELDS])
+    return fields if _is_plain(fields) else {text(key): plain(value) for key, value in fields.items()}
+
+
+def _is_plain(fields: dict[Any, Any]) -> bool:
     for key, value in fields.items():
         kind = type(value)
         if kind is str:
             if len(value) > MAX_TEXT_CHARS or not value.isascii():
-                break
+                return False
         elif kind is int:
             if not INT_MIN <= value <= INT_MAX:
-                break
+                return False
         elif kind is not float and kind is not bool and value is not None:
-            break
-        if not key.isascii():
-            break
-    else:
-        return fields
-    return {text(key): plain(value) for key, value in fields.items()}
+            return False
+        if type(key) is not str or not key.isascii():
+            return False
+    return True
 
 
 def plain(value: Any, depth: int = MAX_DEPTH) -> Any:

@@ -109,8 +109,12 @@ class Sieve:
             scope = scope.rpartition(".")[0]
         return ratios.get(scope, 1.0)
 
+    def is_silent(self, record: Any) -> bool:
+        """Return whether ``record`` is a span of a silent scope."""
+        return bool(self._silent) and isinstance(record, Span) and is_below(record.site.scope, self._silent)
+
     def _spans(self, span: Span) -> list[Span]:
-        if self._silent and is_below(span.site.scope, self._silent):
+        if self.is_silent(span):
             self._drop("filtered", Rows(spans=1))
             return []
         if self.keeps_trace(span):
