@@ -1,5 +1,4 @@
 import math
-from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
@@ -7,33 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstlight.errors import UsageError
-from firstlight.export.memory import MemoryExporter
-from firstlight.model import Resource
-from firstlight.sdk.client import Delivery, Limits, Telemetry
 from firstlight.sdk.histogram import Histogram
 from firstlight.sdk.ledger import Rows
-from firstlight.testing import FakeClock
-
-
-class Recorder:
-    def __init__(self, raise_errors: bool) -> None:
-        self.memory = MemoryExporter()
-        self.clock = FakeClock()
-        delivery = Delivery(lambda _: self.memory, lambda: Resource("shop", "session"))
-        limits = Limits(lines=3, linger_s=0.0)
-        self.telemetry = Telemetry(delivery, limits, now=self.clock, raise_errors=raise_errors)
-        self.telemetry.deliver(delivery)
-
-    def latest(self, name: str, field: str = "value") -> dict[tuple[tuple[str, str], ...], float]:
-        assert self.telemetry.flush()
-        return self.memory.latest(name, field)
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    made = Recorder(raise_errors=False)
-    yield made
-    made.telemetry.shutdown()
+from tests.sdk.recorder import Recorder
 
 
 def test_counter_adds_ones_and_amounts(recorder: Recorder) -> None:
@@ -131,6 +106,7 @@ def test_further_label_values_share_one_line(recorder: Recorder) -> None:
     found = recorder.latest("requests_total")
     assert found[("otel.metric.overflow", "true"),] == 7
     assert len(found) == 4
+    assert recorder.latest("firstlight_sdk_overflows_total") == {(("metric", "requests_total"),): 7}
 
 
 def test_registering_again_gives_the_same_and_contradictions_name_both_places(recorder: Recorder) -> None:
@@ -145,6 +121,9 @@ def test_registering_again_gives_the_same_and_contradictions_name_both_places(re
     assert isinstance(telemetry.histogram("seconds", buckets=(1, 2)), Histogram)
     with pytest.raises(UsageError, match="bounds"):
         telemetry.histogram("seconds", buckets=(1, 3))
+    telemetry.scope("").up_down_counter("active_requests")
+    with pytest.raises(UsageError, match="UpDownCounter.*Gauge"):
+        telemetry.gauge("active_requests")
 
 
 @pytest.mark.parametrize("buckets", [(2, 1), (1, 1), (1, math.inf), (math.nan,)])
