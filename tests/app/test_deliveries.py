@@ -18,7 +18,7 @@ class Door:
         self.inside = self.most_inside = 0
         self.lock = threading.Lock()
 
-    def handle(self, signal, content_type, body, now_ns):
+    def handle(self, signal, content_type, body, now_ns, delivery=b""):
         with self.lock:
             self.inside += 1
             self.most_inside = max(self.most_inside, self.inside)

@@ -11,6 +11,7 @@ from firstlight.codecs.otlp.decode import OtlpDecoder
 from firstlight.codecs.otlp.values import STALE
 from firstlight.codecs.otlp.write_json import encode_json
 from firstlight.codecs.otlp.write_protobuf import encode_protobuf
+from firstlight.codecs.otlp.write_wire import encode_wire
 from firstlight.model import Batch, Event, ExponentialPoint, Kind, Resource, Series, Span, SpanEvent, SpanLink
 from firstlight.model.series import sorted_labels
 
@@ -81,7 +82,7 @@ numbers = st.builds(
 
 
 def encoded(encoding, batch):
-    return (encode_json if encoding == "json" else encode_protobuf)(batch)
+    return {"json": encode_json, "protobuf": encode_protobuf, "wire": encode_wire}[encoding](batch)
 
 
 def decoded(encoding, bodies):
@@ -97,7 +98,7 @@ def rows(batch):
     return sorted(map(repr, zip(series, batch.samples.times_ns, bits, strict=True)))
 
 
-both = pytest.mark.parametrize("encoding", ["json", "protobuf"])
+both = pytest.mark.parametrize("encoding", ["json", "protobuf", "wire"])
 
 
 @both

@@ -6,6 +6,7 @@ what it is sent twice.
 """
 
 import gzip
+import os
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from random import uniform
@@ -92,7 +93,9 @@ class OtlpExporter:
         self._on_rejected = on_rejected
         self._sender = token_hex(SENDER_BYTES)
         self._sequence = 0
-        self._unfinished: tuple[Batch, str, int, dict[str, bytes]] | None = None
+        self._pid = os.getpid()
+        self._last: Batch | None = None
+        self._unfinished: tuple[tuple[str, int], dict[str, bytes]] | None = None
         if any(url.scheme == "https" for url in self._urls.values()):
             (tls or Tls()).context()
 
@@ -103,9 +106,13 @@ class OtlpExporter:
             Unavailable: try again later.
             FirstlightError: some of it was turned down for good (only without ``on_rejected``).
         """
-        if self._unfinished is None or self._unfinished[0] is not batch:
-            self._sequence += 1
+        if self._pid != os.getpid():
+            # A forked child is another sender: its numbers are its own.
+            self._pid, self._sender, self._sequence = os.getpid(), token_hex(SENDER_BYTES), 0
+        if self._last is not batch:
+            self._last, self._sequence = batch, self._sequence + 1
         self.export_named(batch, self._sender, self._sequence)
+        self._last = None
 
     def export_named(self, batch: Batch, sender: str, sequence: int) -> None:
         """Deliver ``batch`` as number ``sequence`` of ``sender`` (16 hex digits), which sends in the order of numbers.
@@ -116,9 +123,9 @@ class OtlpExporter:
             Unavailable: try again later.
             FirstlightError: as :meth:`export`.
         """
-        if self._unfinished is None or self._unfinished[0] is not batch:
-            self._unfinished = (batch, sender, sequence, self._encode(batch))
-        _, sender, sequence, bodies = self._unfinished
+        if self._unfinished is None or self._unfinished[0] != (sender, sequence):
+            self._unfinished = ((sender, sequence), self._encode(batch))
+        bodies = self._unfinished[1]
         turned_down: list[str] = []
         while bodies:
             signal = next(iter(bodies))

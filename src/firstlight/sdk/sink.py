@@ -1,8 +1,14 @@
-"""The second stage: hands queued batches to the exporter, again and again until it takes them."""
+"""The second stage: hands queued batches to the exporter, again and again until it takes them.
+
+Between two tries of the same batch it waits 1 s, then 2, 4 … up to 30, each shortened at random by up to half so that
+many senders do not come back at the same moment, but at least as long as the receiver asked for.
+"""
 
 from collections.abc import Callable
-from threading import Event, Lock, Thread
-from time import monotonic, thread_time_ns
+from random import uniform
+from threading import Event, Lock, Thread, current_thread
+from time import monotonic
+from typing import Protocol, runtime_checkable
 
 from firstlight.errors import FirstlightError, NotReachable, Unavailable
 from firstlight.model import Batch
@@ -17,6 +23,17 @@ RETRY_FIRST_S = 1.0
 RETRY_MOST_S = 30.0
 
 
+@runtime_checkable
+class HoldsBack(Protocol):
+    """An exporter that keeps batches for later, on disk or until an interval is over."""
+
+    def catch_up(self, timeout_s: float, *, urgent: bool = False) -> bool:
+        """Deliver what is due, or everything if it is ``urgent``, in about ``timeout_s``.
+
+        Called about once a second while no batch comes, and by a flush.  Returns whether nothing is left.
+        """
+
+
 class Sink:
     """Delivers on a thread of its own, which starts with :meth:`start`.
 
@@ -25,10 +42,6 @@ class Sink:
         exporter: makes the exporter; called once, when there is something to deliver.
         ledger: counts.
         troubles: hears of failures.
-
-    Attributes:
-        thread: the one that delivers, once it is started.
-        spent_ns: processor time it has taken.
     """
 
     def __init__(
@@ -41,45 +54,49 @@ class Sink:
         self._troubles = troubles
         self._wake = Event()
         self._busy = Lock()
+        self._settling = Lock()
+        self._under_way: Rows | None = None
         self._deadline_s: float | None = None
         self._gave_up = False
-        self.thread: Thread | None = None
-        self.spent_ns = 0
+        self._thread: Thread | None = None
 
     def start(self) -> None:
         """Start the thread, once."""
-        if self.thread is None:
-            self.thread = started(self._run, "firstlight-sink", self._troubles)
+        if self._thread is None:
+            self._thread = started(self._run, "firstlight-sink", self._troubles)
 
     def flush(self, timeout_s: float) -> bool:
-        """Deliver all that is queued; return whether that was done in time."""
+        """Deliver all that is queued or held back; return whether that was done in time."""
+        end_s = monotonic() + timeout_s
         self.outbox.hurry(on=True)
         self._wake.set()
         try:
-            if self.thread is None:
+            if self._thread is None:
                 self._deliver_all()
-            return self.outbox.wait_empty(timeout_s)
+            return self.outbox.wait_empty(timeout_s) and self._catch_up(end_s - monotonic(), urgent=True)
         finally:
             self.outbox.hurry(on=False)
 
     def close(self, timeout_s: float) -> bool:
         """Deliver what can be delivered in time, drop and count the rest as ``undelivered``, close the exporter.
 
-        Returns whether nothing was undelivered.
+        What the exporter holds back on disk is not dropped.  Returns whether everything was delivered.
         """
         deadline_s = self._deadline_s = monotonic() + timeout_s
         done = self.flush(timeout_s)
         if not done:
             self.outbox.drop_all("undelivered")
         self.outbox.close()
-        if self.thread is not None:
-            self.thread.join(max(0.1, deadline_s - monotonic()))
+        if self._thread is not None:
+            self._thread.join(max(0.1, deadline_s - monotonic()))
         # An exporter that is stuck in a delivery is left alone: its close may not be called beside its export.
         if self._busy.acquire(blocking=False):
             try:
                 self._close_exporter()
             finally:
                 self._busy.release()
+        else:
+            self._settle("undelivered")
         return done and not self._gave_up
 
     def _run(self) -> None:
@@ -87,7 +104,8 @@ class Sink:
             batch = self.outbox.take(IDLE_S)
             if batch is not None:
                 self._deliver(batch)
-                self.spent_ns = thread_time_ns()
+            elif self._deadline_s is None:
+                self._catch_up(IDLE_S)
 
     def _deliver_all(self) -> None:
         while (batch := self.outbox.take(0.0)) is not None:
@@ -95,20 +113,23 @@ class Sink:
 
     def _deliver(self, batch: Batch) -> None:
         delay_s = RETRY_FIRST_S
-        with self._busy:
-            while (retry_after_s := self._try(batch)) is not None:
-                self._wake.clear()
-                if self._is_over():
-                    self._gave_up = True
-                    self._ledger.dropped("undelivered", Rows.of(batch))
-                    break
-                self._wake.wait(min(max(delay_s, retry_after_s), RETRY_MOST_S, self._left_s()))
-                delay_s *= 2
-        self.outbox.done()
+        try:
+            with self._busy:
+                self._under_way = Rows.of(batch)
+                while (retry_after_s := self._try(batch)) is not None:
+                    self._wake.clear()
+                    if self._is_over():
+                        self._gave_up = True
+                        self._settle("undelivered")
+                        break
+                    wait_s = uniform(delay_s / 2, delay_s)  # noqa: S311 - it spreads load, it hides nothing
+                    self._wake.wait(min(max(wait_s, retry_after_s), RETRY_MOST_S, self._left_s()))
+                    delay_s = min(2 * delay_s, RETRY_MOST_S)
+        finally:
+            self.outbox.done()
 
     def _try(self, batch: Batch) -> float | None:
         """Try once; return None when it is settled, else after how many seconds to try again."""
-        rows = Rows.of(batch)
         try:
             if self._exporter is None:
                 self._exporter = self._make(self._ledger)
@@ -118,19 +139,50 @@ class Sink:
             self._troubles.say("unavailable", f"cannot deliver telemetry now, it is kept while there is room: {error}")
             if isinstance(error, NotReachable) and self._deadline_s is not None:
                 self._deadline_s = 0.0
-            return error.retry_after_s
+            return _pause_s(error)
         except FirstlightError as error:
             self._ledger.export_error()
-            self._ledger.dropped("refused", rows)
+            self._settle("refused")
             self._troubles.say("refused", f"telemetry was refused: {error}")
-        except Exception as error:  # noqa: BLE001
-            # An exporter is anybody's code; whatever it raises must not end this thread.
+        except BaseException as error:  # noqa: BLE001
+            # An exporter is anybody's code; whatever it raises, even to end the program, must not end this thread.
             self._ledger.export_error()
-            self._ledger.dropped("export_failed", rows)
-            self._troubles.say("export_failed", f"the exporter failed: {type(error).__name__}: {error}")
+            self._settle("export_failed")
+            self._failed("the exporter failed", error)
         else:
-            self._ledger.exported(rows)
+            self._settle()
         return None
+
+    def _settle(self, dropped_for: str = "") -> None:
+        """Count the batch under way, once: a delivery that ends after it was given up counts no more."""
+        with self._settling:
+            rows, self._under_way = self._under_way, None
+        if rows is not None and dropped_for:
+            self._ledger.dropped(dropped_for, rows)
+        elif rows is not None:
+            self._ledger.exported(rows)
+
+    def _catch_up(self, timeout_s: float, *, urgent: bool = False) -> bool:
+        """Let the exporter deliver what it holds back; return whether nothing is left of it."""
+        exporter: object = self._exporter
+        if not isinstance(exporter, HoldsBack):
+            return True
+        if not self._busy.acquire(timeout=max(0.0, timeout_s)):
+            return False
+        try:
+            return exporter.catch_up(max(0.0, timeout_s), urgent=urgent)
+        except BaseException as error:  # noqa: BLE001
+            self._ledger.export_error()
+            self._failed("the exporter failed to catch up", error)
+            return False
+        finally:
+            self._busy.release()
+
+    def _failed(self, what: str, error: BaseException) -> None:
+        self._troubles.say("export_failed", f"{what}: {type(error).__name__}: {error}")
+        # On the host's own thread an interrupt is the host's.
+        if not isinstance(error, Exception) and current_thread() is not self._thread:
+            raise error
 
     def _is_over(self) -> bool:
         return self._deadline_s is not None and monotonic() >= self._deadline_s
@@ -143,6 +195,14 @@ class Sink:
             return
         try:
             self._exporter.close()
-        except Exception as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001
             # As above: closing somebody's exporter must not keep the host from ending.
-            self._troubles.say("export_failed", f"closing the exporter failed: {type(error).__name__}: {error}")
+            self._failed("closing the exporter failed", error)
+
+
+def _pause_s(error: Unavailable) -> float:
+    """Return after how long the receiver wants to be asked again, whatever an exporter wrote there."""
+    try:
+        return max(0.0, float(error.retry_after_s))
+    except (TypeError, ValueError):
+        return RETRY_FIRST_S

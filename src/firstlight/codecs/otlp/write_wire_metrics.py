@@ -13,7 +13,6 @@ from firstlight.codecs.otlp.write_wire import pairs, resource_field, scope_field
 from firstlight.model import Batch, Exemplar, Kind
 
 _UINT64 = 2**64 - 1
-_NO_VALUE = 1
 _fixed64 = struct.Struct("<BQ").pack
 _double = struct.Struct("<Bd").pack
 _two_doubles = struct.Struct("<BdBd").pack
@@ -42,12 +41,13 @@ def metrics_request(batch: Batch) -> bytes:
 
 def _metric(stream: Stream, points: list[Point], labels_of: Callable[[int, Labels], bytes]) -> bytes:
     tag, labels_tag, convert = _DATA[type(points[0])]
-    data = [sized(0x0A, convert(point) + labels_of(labels_tag, point.labels)) for point in points]
-    if tag == _GAUGE and stream.kind == Kind.COUNTER:
-        tag = _SUM
-        data.append(b"\x18\x01")
+    data = [sized(0x0A, convert(point, labels_of(labels_tag, point.labels))) for point in points]
+    is_counter = tag == _GAUGE and stream.kind == Kind.COUNTER
+    tag = _SUM if is_counter else tag
     if tag not in (_GAUGE, _SUMMARY):
         data.append(b"\x10" + varint(CUMULATIVE))
+    if is_counter:
+        data.append(b"\x18\x01")
     parts = [sized(0x0A, text(stream.name))]
     if stream.description:
         parts.append(sized(0x12, text(stream.description)))
@@ -56,46 +56,50 @@ def _metric(stream: Stream, points: list[Point], labels_of: Callable[[int, Label
     return sized(0x12, _join((*parts, sized(tag, _join(data)))))
 
 
-def _number(point: Number) -> bytes:
+def _number(point: Number, labels: bytes) -> bytes:
+    # Here and below in the order of the fields' numbers, as every serialiser has it.
     if is_stale(point.value):
-        return _fixed64(0x19, point.time_ns) + b"\x40" + varint(_NO_VALUE)
+        return _join((_fixed64(0x19, point.time_ns), labels, b"\x40\x01"))
     value = _fixed64(0x19, point.time_ns) + _double(0x21, point.value)
-    return value + _exemplars(0x2A, point.exemplars) if point.exemplars else value
+    return _join((value, _exemplars(0x2A, point.exemplars), labels)) if point.exemplars else value + labels
 
 
-def _distribution(point: Distribution) -> bytes:
-    parts = [_fixed64(0x19, point.time_ns), _packed(0x3A, "d", point.bounds)]
+def _distribution(point: Distribution, labels: bytes) -> bytes:
+    head, bounds = _fixed64(0x19, point.time_ns), _packed(0x3A, "d", point.bounds)
     if is_stale(point.count):
-        return _join((*parts, b"\x50", varint(_NO_VALUE)))
-    parts += (_fixed64(0x21, int(point.count)), _packed(0x32, "Q", point.counts))
-    parts += _optional(((0x29, point.sum), (0x59, point.min), (0x61, point.max)))
-    return _join(parts) + _exemplars(0x42, point.exemplars)
+        return _join((head, bounds, labels, b"\x50\x01"))
+    parts = [head, _fixed64(0x21, int(point.count)), *_optional(((0x29, point.sum),))]
+    parts += (_packed(0x32, "Q", point.counts), bounds, _exemplars(0x42, point.exemplars), labels)
+    return _join((*parts, *_optional(((0x59, point.min), (0x61, point.max)))))
 
 
-def _summarised(point: Summarised) -> bytes:
+def _summarised(point: Summarised, labels: bytes) -> bytes:
     stale = is_stale(point.count)
     quantiles = [
         sized(0x32, _two_doubles(0x09, quantile, 0x11, 0.0 if stale else value)) for quantile, value in point.quantiles
     ]
-    head = _fixed64(0x19, point.time_ns) + _join(quantiles)
+    head = _fixed64(0x19, point.time_ns)
     if stale:
-        return head + b"\x40" + varint(_NO_VALUE)
-    return head + _fixed64(0x21, int(point.count)) + _double(0x29, point.sum)
+        return _join((head, *quantiles, labels, b"\x40\x01"))
+    return _join((head, _fixed64(0x21, int(point.count)), _double(0x29, point.sum), *quantiles, labels))
 
 
-def _exponential(exponential: Exponential) -> bytes:
+def _exponential(exponential: Exponential, labels: bytes) -> bytes:
     point = exponential.point
     parts = [
+        labels,
         _fixed64(0x19, point.time_ns),
         _fixed64(0x21, point.count),
+        _double(0x29, point.sum),
         b"\x30" + _zigzag(point.scale),
         _fixed64(0x39, point.zero_count),
         sized(0x42, _buckets(point.positive_offset, point.positive)),
         sized(0x4A, _buckets(point.negative_offset, point.negative)),
+        _exemplars(0x5A, exponential.exemplars),
+        *_optional(((0x61, point.min), (0x69, point.max))),
         _double(0x71, point.zero_threshold),
-        *_optional(((0x29, point.sum), (0x61, point.min), (0x69, point.max))),
     ]
-    return _join(parts) + _exemplars(0x5A, exponential.exemplars)
+    return _join(parts)
 
 
 def _exemplars(tag: int, exemplars: list[Exemplar]) -> bytes:
@@ -129,7 +133,7 @@ def _optional(fields: tuple[tuple[int, float | None], ...]) -> list[bytes]:
 
 
 _GAUGE, _SUM, _HISTOGRAM, _EXPONENTIAL, _SUMMARY = 0x2A, 0x3A, 0x4A, 0x52, 0x5A
-_DATA: dict[type, tuple[int, int, Callable[[Any], bytes]]] = {
+_DATA: dict[type, tuple[int, int, Callable[[Any, bytes], bytes]]] = {
     Number: (_GAUGE, 0x3A, _number),
     Distribution: (_HISTOGRAM, 0x4A, _distribution),
     Summarised: (_SUMMARY, 0x3A, _summarised),
