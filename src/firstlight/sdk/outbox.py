@@ -124,6 +124,8 @@ class Outbox:
         last.samples.series_ids += batch.samples.series_ids
         last.samples.times_ns += batch.samples.times_ns
         last.samples.values += batch.samples.values
+        last.exponential += batch.exponential
+        last.exemplars += batch.exemplars
         last.series.update(batch.series)
         return True
 
