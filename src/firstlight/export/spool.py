@@ -33,9 +33,9 @@ CATCH_UP_S = 1.0
 OnMoved = Callable[[str, Counts], None]
 """Takes what became of rows and how many events, spans and samples there are.
 
-``spooled``: ``export`` returned, but they are only on disk yet; ``delivered``: now they are the receiver's; ``adopted``:
-they were another process's and are ours from now on; else why they are lost: ``spool_full``, ``refused``,
-``export_failed``.
+``spooled``: ``export`` returned, but they are only on disk yet; ``delivered``: now they are the receiver's;
+``adopted``: they were another process's and are ours from now on; else why they are lost: ``spool_full``,
+``refused``, ``export_failed``.
 """
 
 

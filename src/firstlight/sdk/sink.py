@@ -7,7 +7,7 @@ many senders do not come back at the same moment, but at least as long as the re
 from collections.abc import Callable
 from random import uniform
 from threading import Event, Lock, Thread, current_thread
-from time import monotonic
+from time import monotonic, thread_time_ns
 from typing import Protocol, runtime_checkable
 
 from firstlight.errors import FirstlightError, NotReachable, Unavailable
@@ -42,6 +42,10 @@ class Sink:
         exporter: makes the exporter; called once, when there is something to deliver.
         ledger: counts.
         troubles: hears of failures.
+
+    Attributes:
+        thread: the one that delivers, once it is started.
+        spent_ns: processor time it has taken.
     """
 
     def __init__(
@@ -58,12 +62,13 @@ class Sink:
         self._under_way: Rows | None = None
         self._deadline_s: float | None = None
         self._gave_up = False
-        self._thread: Thread | None = None
+        self.thread: Thread | None = None
+        self.spent_ns = 0
 
     def start(self) -> None:
         """Start the thread, once."""
-        if self._thread is None:
-            self._thread = started(self._run, "firstlight-sink", self._troubles)
+        if self.thread is None:
+            self.thread = started(self._run, "firstlight-sink", self._troubles)
 
     def flush(self, timeout_s: float) -> bool:
         """Deliver all that is queued or held back; return whether that was done in time."""
@@ -71,7 +76,7 @@ class Sink:
         self.outbox.hurry(on=True)
         self._wake.set()
         try:
-            if self._thread is None:
+            if self.thread is None:
                 self._deliver_all()
             return self.outbox.wait_empty(timeout_s) and self._catch_up(end_s - monotonic(), urgent=True)
         finally:
@@ -87,8 +92,8 @@ class Sink:
         if not done:
             self.outbox.drop_all("undelivered")
         self.outbox.close()
-        if self._thread is not None:
-            self._thread.join(max(0.1, deadline_s - monotonic()))
+        if self.thread is not None:
+            self.thread.join(max(0.1, deadline_s - monotonic()))
         # An exporter that is stuck in a delivery is left alone: its close may not be called beside its export.
         if self._busy.acquire(blocking=False):
             try:
@@ -106,6 +111,7 @@ class Sink:
                 self._deliver(batch)
             elif self._deadline_s is None:
                 self._catch_up(IDLE_S)
+            self.spent_ns = thread_time_ns()
 
     def _deliver_all(self) -> None:
         while (batch := self.outbox.take(0.0)) is not None:
@@ -181,7 +187,7 @@ class Sink:
     def _failed(self, what: str, error: BaseException) -> None:
         self._troubles.say("export_failed", f"{what}: {type(error).__name__}: {error}")
         # On the host's own thread an interrupt is the host's.
-        if not isinstance(error, Exception) and current_thread() is not self._thread:
+        if not isinstance(error, Exception) and current_thread() is not self.thread:
             raise error
 
     def _is_over(self) -> bool:
