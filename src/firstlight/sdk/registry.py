@@ -174,7 +174,9 @@ class Registry:
     def _overflow(self, definition: Definition, times: int) -> None:
         with self._lock:
             self.overflows[definition.name] = self.overflows.get(definition.name, 0) + times
-        self._troubles.say("overflow", f"{definition.name} has more than {self._max_lines} lines; the rest share one")
+        self._troubles.say(
+            "overflow", f"{definition.name} has more than {self._max_lines} lines; the rest has no own one"
+        )
 
     def _time_ns(self) -> int:
         return self.now()
