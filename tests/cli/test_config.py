@@ -28,7 +28,7 @@ def test_show_asks_the_hub_that_is_named(here, hub):
 
 def test_a_right_file_is_valid(firstlight_command, tmp_path):
     (tmp_path / "right.toml").write_text('[lake]\ndurability = "interval"\n')
-    answer = firstlight_command("config", "validate", "right.toml")
+    answer = firstlight_command("config", "check", "right.toml")
     assert (answer.returncode, answer.stdout) == (0, "right.toml is valid\n")
 
 
@@ -39,17 +39,17 @@ def test_a_right_file_is_valid(firstlight_command, tmp_path):
 def test_a_wrong_file_ends_with_1(here, tmp_path, content, says):
     file = tmp_path / "wrong.toml"
     file.write_text(content)
-    answer = here("config", "validate", str(file))
+    answer = here("config", "check", str(file))
     assert answer.returncode == 1
     assert says in answer.stderr
     assert answer.stderr.count("\n") == 1
-    verdict = json.loads(here("config", "validate", str(file), "--json").stdout)
+    verdict = json.loads(here("config", "check", str(file), "--json").stdout)
     assert verdict["valid"] is False
     assert says in f"{verdict['problems'][0]}"
 
 
 def test_a_file_that_cannot_be_read_ends_with_2(here, tmp_path):
-    answer = here("config", "validate", str(tmp_path / "missing.toml"))
+    answer = here("config", "check", str(tmp_path / "missing.toml"))
     assert answer.returncode == 2
     assert "missing.toml" in answer.stderr
 
@@ -60,3 +60,33 @@ def test_wrong_settings_here_end_with_2(firstlight_command, noun):
     assert answer.returncode == 2
     assert "FIRSTLIGHT_HUB_PORT" in answer.stderr
     assert answer.stderr.count("\n") == 1
+
+
+def test_show_has_the_recorders_settings_and_says_what_is_not_heeded(firstlight_command):
+    env = {
+        "FIRSTLIGHT_PROFILE": "production",
+        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=very-secret",
+        "OTEL_TRACES_SAMPLER": "jaeger_remote",
+    }
+    answer = firstlight_command("config", "show", "--json", env=env)
+    found = {setting["path"]: setting for setting in json.loads(answer.stdout)["settings"]}
+    assert found["recording.buffer.max_records"]["value"] == 20_000
+    assert found["recording.buffer.max_records"]["source"] == "profile production"
+    assert found["recording.otlp.headers"]["source"] == "OTEL_EXPORTER_OTLP_HEADERS"
+    assert "very-secret" not in answer.stdout + answer.stderr
+    assert "jaeger_remote" in answer.stderr
+
+
+def test_a_yaml_file_is_checked(here, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("recording:\n  levle: info\n")
+    answer = here("config", "check", str(file))
+    assert answer.returncode == 1
+    assert "mine.yaml:2" in answer.stderr
+    assert "recording.level" in answer.stderr
+
+
+def test_the_schema_is_printed(here):
+    schema = json.loads(here("config", "schema").stdout)
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    assert "RecordingSettings" in schema["$defs"]

@@ -88,13 +88,13 @@ class Subsystem(Group, frozen=True):
 class OtlpSettings(Group, frozen=True):
     """How an OTLP/HTTP receiver is spoken to."""
 
-    protocol: Annotated[Literal["json", "protobuf"], Meta(description="form of what is sent")] = "json"
+    protocol: Annotated[Literal["json", "protobuf"], Meta(description="form of what is sent: json, protobuf")] = "json"
     token: Annotated[
         str, _secret("sent as `Authorization: Bearer`, which a hub wants", variables=("FIRSTLIGHT_TOKEN",))
     ] = ""
     headers: Annotated[dict[str, str], _secret("sent with every request")] = field(default_factory=dict)
     timeout_s: Annotated[Positive, Meta(description="seconds for connecting and for each answer")] = 10.0
-    compression: Annotated[Literal["gzip", "none"], Meta(description="of what is sent")] = "gzip"
+    compression: Annotated[Literal["gzip", "none"], Meta(description="of what is sent: gzip, none")] = "gzip"
     certificate_file: Annotated[str, Meta(description="authorities trusted to sign the receiver's certificate")] = ""
     client_certificate_file: Annotated[str, Meta(description="certificate that this process shows")] = ""
     client_key_file: Annotated[str, Meta(description="private key of that certificate")] = ""
@@ -115,7 +115,8 @@ class BufferSettings(Group, frozen=True):
         _LIMITS.high_water
     )
     when_full: Annotated[
-        WhenFull, _live("what gives way then: most records (a sample is kept), the oldest, or the host, which waits")
+        WhenFull,
+        _live("what gives way: most records (`sample`; a few are kept), the oldest (`drop_oldest`), the host (`wait`)"),
     ] = _VOLUME.when_full
     queue_rows: Annotated[Count, Meta(description="rows that may wait for delivery before the oldest are dropped")] = (
         _LIMITS.queue_rows
@@ -131,7 +132,8 @@ class OutputSettings(Group, frozen=True):
     formats: Annotated[
         tuple[Format, ...],
         Meta(
-            description="what is written below `directory`; `otlp` and `lake` add the receiver and the lake",
+            description="what is written below `directory`: json, csv, prometheus, influxdb, parquet; "
+            "and otlp and lake, which add the receiver and the lake",
             extra={"variables": ("FIRSTLIGHT_FORMATS",)},
         ),
     ] = ()
@@ -140,12 +142,14 @@ class OutputSettings(Group, frozen=True):
         100 * _MIB
     )
     rotate_interval_s: Annotated[NotNegative, Meta(description="age at which a file is ended; 0 for never")] = 0.0
-    compression: Annotated[Literal["none", "gzip", "zstd"], Meta(description="of files that are ended")] = "none"
+    compression: Annotated[
+        Literal["none", "gzip", "zstd"], Meta(description="of files that are ended: none, gzip, zstd")
+    ] = "none"
     keep_files: Annotated[WholeNotNegative, Meta(description="ended files that are kept; 0 for all")] = 0
     keep_s: Annotated[NotNegative, Meta(description="age at which an ended file is deleted; 0 for never")] = 0.0
     sync: Annotated[
         Literal["close", "always", "never"],
-        Meta(description="when a file is forced to the disk: as it is ended, at each write, or when the system likes"),
+        Meta(description="when a file is forced to the disk: close (as it is ended), always (each write), never"),
     ] = "close"
 
 
@@ -205,7 +209,10 @@ class RecordingSettings(Group, frozen=True):
     enabled: Annotated[bool, _live("record at all", variables=("FIRSTLIGHT_ENABLED",))] = True
     profile: Annotated[
         ProfileName,
-        Meta(description="a set of values that lie over the defaults", extra={"variables": ("FIRSTLIGHT_PROFILE",)}),
+        Meta(
+            description="values over the defaults: development, production, debug, minimal, high_performance",
+            extra={"variables": ("FIRSTLIGHT_PROFILE",)},
+        ),
     ] = ""
     service: Annotated[
         str, Meta(description="logical name of this process", extra={"variables": ("FIRSTLIGHT_SERVICE",)})
@@ -227,7 +234,11 @@ class RecordingSettings(Group, frozen=True):
             description="directory of a lake to write to without a hub", extra={"variables": ("FIRSTLIGHT_DATA_DIR",)}
         ),
     ] = ""
-    signals: Annotated[tuple[Signal, ...], Meta(description="what is delivered")] = ("events", "spans", "metrics")
+    signals: Annotated[tuple[Signal, ...], Meta(description="what is delivered: events, spans, metrics")] = (
+        "events",
+        "spans",
+        "metrics",
+    )
     level: Annotated[
         str,
         Meta(

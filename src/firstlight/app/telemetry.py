@@ -103,7 +103,8 @@ def configure(  # noqa: PLR0913 - each is one thing a host may want to say
     if settings.enabled:
         make = made_at_once(make, one.ledger)
     delivery = Delivery(make, sender(settings.service, settings.attributes))
-    one.deliver(delivery, limits or limits_by(resolved, one.limits))
+    if settings.enabled:
+        one.deliver(delivery, limits or limits_by(resolved, one.limits))
     put_in_force(one, InForce(resolved, delivery), volume or volume_by(settings))
     return one
 
@@ -112,7 +113,7 @@ def update_settings(changes: Mapping[str, Any], telemetry: Telemetry | None = No
     """Change settings while records are taken; it holds for the next record, and none is lost.
 
     Args:
-        changes: such as ``{"recording.level": "debug"}`` or ``{"recording": {"level": "debug"}}``, of live settings only
+        changes: such as ``{"recording.level": "debug"}`` or ``{"recording": {"level": "debug"}}``; live settings only
             (``docs/configuration.md`` marks them).  Maps are added to: ``{"recording.levels": {"pulse": "debug"}}``.
         telemetry: the recorder to change; this process's own when None.
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from firstlight.cli.wire import Setting
 
 with_config_file = click.option(
-    "--config", metavar="FILE", help="A TOML or JSON file of settings instead of the usual one."
+    "--config", metavar="FILE", help="A TOML, JSON or YAML file of settings instead of the usual one."
 )
 
 
 @click.group("config")
 def command() -> None:
-    """Show the settings in force, or check a file of them."""
+    """Show the settings in force, check a file of them, or describe all of them."""
 
 
 @command.command("show")
@@ -29,7 +29,8 @@ def command() -> None:
 def show(wanted: Wanted, config: str | None) -> int:
     """Show every setting, its value and where that comes from; secrets are masked.
 
-    Without --url these are the settings that `firstlight up` would start with here; with it, those of that hub.
+    Without --url these are the settings that `firstlight up` would start with here, and those below `recording` the
+    ones that a program would record by here; with it, those of that hub.
 
     Examples:
       firstlight config show
@@ -37,7 +38,9 @@ def show(wanted: Wanted, config: str | None) -> int:
     """
     if wanted.url is not None and config is not None:
         raise UsageError("--url asks a hub for its settings and --config a file; give one of them")
-    settings = _of_hub(wanted) if wanted.url is not None else _of_this_place(wanted, config)
+    settings, remarks = (_of_hub(wanted), ()) if wanted.url is not None else _of_this_place(wanted, config)
+    for remark in remarks:
+        output.note(remark)
     if wanted.as_json:
         from msgspec import to_builtins
 
@@ -49,16 +52,30 @@ def show(wanted: Wanted, config: str | None) -> int:
     return FINE
 
 
-@command.command("validate")
+@command.command("schema")
+@shared("as_json")
+def schema(wanted: Wanted) -> int:  # noqa: ARG001 - the answer is JSON in any case
+    """Print the JSON Schema of a settings file, for editors and other tools.
+
+    Examples:
+      firstlight config schema > settings.schema.json
+    """
+    from firstlight.app.settings import json_schema
+
+    output.write_json(json_schema())
+    return FINE
+
+
+@command.command("check")
 @click.argument("file")
 @shared("as_json")
-def validate(wanted: Wanted, file: str) -> int:
+def check(wanted: Wanted, file: str) -> int:
     """Check a file of settings without starting anything.
 
     Ends with 1 when a setting in it is wrong, and with 2 when it cannot be read.
 
     Examples:
-      firstlight config validate firstlight.toml
+      firstlight config check firstlight.toml
     """
     from firstlight.app.settings import load
 
@@ -83,12 +100,12 @@ def _write_verdict(wanted: Wanted, file: str, error: ConfigError | None) -> None
         output.note(str(error))
 
 
-def _of_this_place(wanted: Wanted, config: str | None) -> "list[Setting]":
+def _of_this_place(wanted: Wanted, config: str | None) -> "tuple[list[Setting], tuple[str, ...]]":
     from firstlight.app.settings import load
     from firstlight.cli.wire import Setting
 
     resolved = load({"data_dir": None if wanted.data is None else str(wanted.data)}, config)
-    return [Setting(setting.path, setting.value, setting.source) for setting in resolved.shown()]
+    return [Setting(one.path, one.value, one.source) for one in resolved.shown()], resolved.remarks
 
 
 def _of_hub(wanted: Wanted) -> "list[Setting]":

@@ -1,0 +1,140 @@
+import threading
+
+import pytest
+
+from firstlight.app.live_settings import LIVE
+from firstlight.app.settings import LEAVES
+from firstlight.app.telemetry import build, configure, update_settings
+from firstlight.errors import ConfigError, UsageError
+from firstlight.export.memory import MemoryExporter
+from firstlight.model import Level
+from firstlight.sdk.client import Telemetry
+from firstlight.sdk.delivery import Delivery, Limits
+
+
+def recorder(memory: MemoryExporter, **arguments: object) -> Telemetry:
+    telemetry = build(Limits(linger_s=0.0), {})
+    return configure("shop", exporter=memory, telemetry=telemetry, environ={}, **arguments)
+
+
+def test_levels_change_at_once() -> None:
+    memory = MemoryExporter()
+    telemetry = recorder(memory)
+    log = telemetry.scope("pulse.scup")
+    log.debug("before")
+    update_settings({"recording.level": "warn", "recording.levels": {"pulse": "debug"}}, telemetry)
+    log.debug("in pulse")
+    telemetry.event("elsewhere")
+    update_settings({"recording": {"subsystems": {"pulse": {"enabled": False}}}}, telemetry)
+    log.error("switched off")
+    update_settings({"recording": {"subsystems": {"pulse": {"enabled": True, "level": "error"}}}}, telemetry)
+    log.info("too quiet")
+    log.error("on again")
+    update_settings({"recording.level": "off"}, telemetry)
+    telemetry.scope("other").critical("silence")
+    telemetry.shutdown()
+    assert [event.name for event in memory.events] == ["in pulse", "on again"]
+
+
+def test_rules_of_volume_change_at_once() -> None:
+    telemetry = recorder(MemoryExporter(), config={"recording": {"limits": {"site_rate_per_s": 5}}})
+    assert telemetry.volume.site_rate_per_s == 5
+    changes = {
+        "recording.sampling": {"trace_ratio": 0.5, "event_ratios": {"orders": 0.1}},
+        "recording.subsystems": {"pulse": {"sample_ratio": 0.25}},
+        "recording.buffer.when_full": "drop_oldest",
+    }
+    update_settings(changes, telemetry)
+    assert (telemetry.volume.trace_ratio, telemetry.volume.site_rate_per_s) == (0.5, 5)
+    assert telemetry.volume.event_ratios == {"orders": 0.1, "pulse": 0.25}
+    assert telemetry.volume.when_full == "drop_oldest"
+    telemetry.shutdown()
+
+
+def test_limits_change_without_losing_a_record() -> None:
+    memory = MemoryExporter()
+    telemetry = recorder(memory)
+    ended = threading.Event()
+
+    def record() -> None:
+        for number in range(3000):
+            telemetry.event("step", number=number)
+        ended.set()
+
+    thread = threading.Thread(target=record)
+    thread.start()
+    for interval_s in (3.0, 2.0, 1.0):
+        update_settings(
+            {"recording.metrics.interval_s": interval_s, "recording.buffer.flush_interval_s": 0.0}, telemetry
+        )
+    thread.join()
+    assert ended.is_set()
+    assert telemetry.shutdown()
+    assert [event.attributes["number"] for event in memory.events] == list(range(3000))
+    assert telemetry.limits.report_interval_s == 1.0
+
+
+def test_switched_off_and_on_again() -> None:
+    memory = MemoryExporter()
+    telemetry = recorder(memory)
+    telemetry.event("first")
+    update_settings({"recording.enabled": False}, telemetry)
+    telemetry.event("unheard")
+    with telemetry.span("unheard"):
+        pass
+    update_settings({"recording.enabled": True}, telemetry)
+    telemetry.event("second")
+    telemetry.shutdown()
+    assert [event.name for event in memory.events] == ["first", "second"]
+    assert memory.spans == []
+
+
+def test_disabled_from_the_start_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(threading.enumerate())
+    telemetry = build(environ={"FIRSTLIGHT_RECORDING_ENABLED": "false"})
+    configure("shop", data="/no/such/place", telemetry=telemetry, environ={"OTEL_SDK_DISABLED": "true"})
+    telemetry.counter("paid_total").inc()
+    telemetry.histogram("pay_seconds").observe(1.0)
+    telemetry.event("unheard")
+    with telemetry.span("unheard"):
+        pass
+    assert set(threading.enumerate()) == before
+    assert telemetry.flush()
+    assert telemetry.shutdown()
+    assert telemetry.counts().exported == (0, 0, 0)
+
+
+@pytest.mark.parametrize("path", sorted(LEAVES.keys() - set(LIVE)))
+def test_other_settings_are_refused_by_name(path: str) -> None:
+    telemetry = recorder(MemoryExporter())
+    with pytest.raises(ConfigError, match="cannot change") as raised:
+        update_settings({path: LEAVES[path].default or 1, "recording.level": "error"}, telemetry)
+    assert raised.value.path == path
+    assert telemetry.threshold("") == Level.INFO
+    telemetry.shutdown()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"recording.levl": "debug"}, {"recording.level": "loudly"}, {"recording.levels": {"a": "loudly"}}],
+)
+def test_a_wrong_change_changes_nothing(changes: dict[str, object]) -> None:
+    telemetry = recorder(MemoryExporter())
+    with pytest.raises(ConfigError):
+        update_settings({"recording.sampling.trace_ratio": 0.5, **changes}, telemetry)
+    assert telemetry.volume.trace_ratio == 1.0
+    telemetry.shutdown()
+
+
+def test_a_recorder_without_settings_has_none_to_change() -> None:
+    bare = Telemetry(Delivery(lambda _: MemoryExporter(), lambda: None))  # type: ignore[arg-type, return-value]
+    with pytest.raises(UsageError):
+        update_settings({"recording.level": "debug"}, bare)
+
+
+def test_what_is_not_heeded_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    telemetry = build(environ={"OTEL_TRACES_SAMPLER": "jaeger_remote", "FIRSTLIGHT_NONSENSE": "1"})
+    configure("shop", exporter=MemoryExporter(), telemetry=telemetry, environ={"OTEL_TRACES_SAMPLER": "jaeger_remote"})
+    telemetry.shutdown()
+    assert caplog.text.count("jaeger_remote") == 1
+    assert "FIRSTLIGHT_NONSENSE" in caplog.text
