@@ -15,6 +15,7 @@ from firstlight.sdk import fork
 from firstlight.sdk.convert import Converter
 from firstlight.sdk.delivery import Delivery, Limits
 from firstlight.sdk.drain import Drain, Pace, Stages, Target
+from firstlight.sdk.ending import Ending
 from firstlight.sdk.front import Front, Tap
 from firstlight.sdk.gates import is_event, rows_of
 from firstlight.sdk.instruments import Definition, Instrument
@@ -259,18 +260,16 @@ class Telemetry(BySubsystem):
         """Deliver everything and end; later records are dropped and counted.  Return whether all was delivered."""
         with self._lock:
             was_started, self._started, self._closed = self._started, False, True
+            if was_started:
+                self._ending.begin()
         self.front.gate(self._late)
         fork.disarm_exit(self)
         if not was_started:
-            return True
-        self._drain.tick(urgent=True)
-        with self._drain.lock:
-            self.sieve.close()
-            sink, self._sink = self._sink, None
-            self._ended = True
-            # The host still holds its instruments, so what they collect must still be folded.
-            self._drain.slow_down()
-        done = sink is None or sink.close(timeout_s)
+            return self._ending.wait(timeout_s)
+        try:
+            done = self._deliver_last(timeout_s)
+        finally:
+            self._ending.finish()
         self.troubles.raise_kept()
         return done
 
@@ -305,7 +304,18 @@ class Telemetry(BySubsystem):
         elif had_lines:
             self._start()
 
+    def _deliver_last(self, timeout_s: float) -> bool:
+        self._drain.tick(urgent=True)
+        with self._drain.lock:
+            self.sieve.close()
+            sink, self._sink = self._sink, None
+            self._ended = True
+            # The host still holds its instruments, so what they collect must still be folded.
+            self._drain.slow_down()
+        return sink is None or sink.close(timeout_s)
+
     def _begin(self) -> None:
+        self._ending = Ending()
         self._sink = None
         self._resource = None
         self._started = False

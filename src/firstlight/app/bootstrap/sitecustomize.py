@@ -1,7 +1,7 @@
 """What Python runs first in every process below ``firstlight run``: it starts telemetry there.
 
-The directory of this file stands in ``PYTHONPATH``.  A ``sitecustomize`` that it hides is run all the same, and whatever
-goes wrong with telemetry, the program runs.
+The directory of this file stands in ``PYTHONPATH``.  A ``sitecustomize`` that it hides is run all the same, and
+whatever goes wrong with telemetry, the program runs.
 """
 
 import os
@@ -13,8 +13,8 @@ def _run_hidden() -> None:
     from importlib.machinery import PathFinder
     from importlib.util import module_from_spec
 
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - spares loading pathlib
-    others = [place for place in sys.path if os.path.abspath(place) != here]  # noqa: PTH100 - as above
+    here = os.path.dirname(os.path.abspath(__file__))
+    others = [place for place in sys.path if os.path.abspath(place) != here]
     spec = PathFinder.find_spec("sitecustomize", others)
     if spec is not None and spec.loader is not None:
         module = sys.modules["sitecustomize"] = module_from_spec(spec)

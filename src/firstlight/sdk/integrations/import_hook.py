@@ -31,7 +31,7 @@ class ImportHook:
             return
         self._waiting[name] = apply
         if self not in sys.meta_path:
-            sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # find_spec is all that Python asks for
+            sys.meta_path.insert(0, self)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from threading import Thread, current_thread, main_thread
+from threading import Thread, Timer, current_thread, local, main_thread
+from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -30,27 +31,56 @@ class _Ending:
     def __init__(self, telemetry: "Telemetry") -> None:
         self._telemetry = telemetry
         self._thread: Thread | None = None
-        self._pid = 0
+        self._last_moment_s = 0.0
+        self._masks = local()
+        os.register_at_fork(before=self._hold, after_in_parent=self._release, after_in_child=self._begin_anew)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle the signal; comes a second time when the thread is done."""
         del number, frame
-        if self._thread is None or self._pid != os.getpid():
-            self._thread, self._pid = Thread(target=self._deliver, name="firstlight-end", daemon=True), os.getpid()
-            try:
-                self._thread.start()
-            except RuntimeError:
-                _die()
-                return
-        self._thread.join(HOLD_S)
-        if not self._thread.is_alive():
+        if self._thread is None and not self._begin():
             _die()
+        else:
+            assert self._thread is not None
+            self._thread.join(HOLD_S)
+            if not self._thread.is_alive() or monotonic() >= self._last_moment_s:
+                _die()
+
+    def _hold(self) -> None:
+        """Let the signal wait while the process forks: Python forgets one that meets a child in its first moment."""
+        self._masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def _release(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.before)
+
+    def _begin_anew(self) -> None:
+        self._thread = None
+        self._release()
+
+    def _begin(self) -> bool:
+        """Start to deliver; return whether there can be a thread for it."""
+        patience_s = self._telemetry.limits.exit_s + HOLD_S
+        self._last_moment_s = monotonic() + patience_s
+        self._thread = Thread(target=self._deliver, name="firstlight-end", daemon=True)
+        impatient = Timer(patience_s, _again)
+        impatient.daemon = True
+        try:
+            self._thread.start()
+            impatient.start()
+        except RuntimeError:
+            return False
+        return True
 
     def _deliver(self) -> None:
         try:
             self._telemetry.exit()
         finally:
-            os.kill(os.getpid(), signal.SIGTERM)
+            _again()
+
+
+def _again() -> None:
+    """Wake the main thread, which alone may set handlers."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _die() -> None:
