@@ -10,7 +10,7 @@ from tests.sdk.recorder import Recorder
 def test_a_number_or_one_for_each_line(recorder: Recorder) -> None:
     scope = recorder.telemetry.scope("sensors")
     scope.observe_gauge("temperature_celsius", lambda: 21.5, unit="Cel", help="Indoors.")
-    scope.observe_counter("reads_total", lambda: {("a",): 1, ("b",): 2}.items(), labels=("room",))
+    scope.observe_counter("reads_total", {("a",): 1, ("b",): 2}.items, labels=("room",))
     scope.observe_up_down_counter("open", lambda: [({"room": "a"}, 3), ("b", 4)], labels=("room",))
     assert recorder.latest("temperature_celsius") == {(): 21.5}
     series = recorder.series("temperature_celsius")

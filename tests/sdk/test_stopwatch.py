@@ -13,7 +13,7 @@ def test_it_observes_the_seconds_inside_even_of_what_fails(recorder: Recorder, k
     with pytest.raises(ZeroDivisionError), watch:
         raise ZeroDivisionError
     assert recorder.latest("x_seconds", "count") == {(): 2.0}
-    assert 0.002 <= recorder.latest("x_seconds", "sum")[()]
+    assert recorder.latest("x_seconds", "sum")[()] >= 0.002
 
 
 def test_it_observes_for_an_exponential_histogram(recorder: Recorder) -> None:

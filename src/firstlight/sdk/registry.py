@@ -85,6 +85,11 @@ class Registry:
             if source in self._sources:
                 self._sources.remove(source)
 
+    def asks(self, kind: type) -> bool:
+        """Return whether a source of that type is asked."""
+        with self._lock:
+            return any(isinstance(source, kind) for source in self._sources)
+
     def readings(self) -> list[Reading]:
         """Ask every source; takes a bounded time, see :class:`Asker`."""
         with self._lock:
