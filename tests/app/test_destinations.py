@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from firstlight.app.destinations import destinations, made_at_once
+from firstlight.app.lake import Lake
 from firstlight.app.settings import recording
 from firstlight.app.telemetry import build, configure
 from firstlight.errors import Unavailable
@@ -11,7 +12,7 @@ from firstlight.export.memory import MemoryExporter
 from firstlight.export.otlp import OtlpExporter
 from firstlight.ports import Exporter
 from firstlight.sdk.delivery import Limits
-from firstlight.sdk.ledger import Ledger
+from firstlight.sdk.ledger import Ledger, Rows
 
 QUICK = Limits(linger_s=0.0)
 
@@ -105,3 +106,39 @@ def test_the_exporter_that_was_made_at_once_is_used_once() -> None:
 def test_a_lake_is_the_usual_one_unless_it_is_named(tmp_path: Path) -> None:
     made(tmp_path, output__formats=["lake"]).close()
     assert (tmp_path / "default").is_dir()
+
+
+def test_several_places_get_the_same_records(tmp_path: Path) -> None:
+    telemetry = build(QUICK, {})
+    configure(
+        "shop", formats=["json"], directory=tmp_path / "out", data=tmp_path / "lake", telemetry=telemetry, environ={}
+    )
+    for number in range(100):
+        telemetry.event("step", number=number)
+    assert telemetry.flush()
+    assert telemetry.shutdown()
+    lines = [line for file in (tmp_path / "out" / "json").glob("events*") for line in file.read_text().splitlines()]
+    assert [json.loads(line)["data"]["number"] for line in lines] == list(range(100))
+    lake = Lake.open(tmp_path / "lake")
+    try:
+        assert lake.sql("select count(*) from events where name = 'step'").rows == [(100,)]
+    finally:
+        lake.close()
+
+
+def test_what_a_spool_loses_is_no_longer_counted_as_exported(tmp_path: Path) -> None:
+    ledger = Ledger()
+    settings = recording({"endpoint": "http://127.0.0.1:9", "spool.directory": str(tmp_path)}, environ={})
+    exporter = destinations(settings.settings.recording, tmp_path)(ledger)
+    moved = exporter._on_moved
+    ledger.recorded(Rows(events=5))
+    ledger.exported(Rows(events=5))
+    moved("spooled", (5, 0, 0))
+    moved("spool_full", (2, 0, 0))
+    moved("adopted", (1, 1, 0))
+    moved("delivered", (1, 1, 0))
+    counts = ledger.counts()
+    assert counts.recorded == Rows(6, 1, 0)
+    assert counts.exported == Rows(4, 1, 0)
+    assert counts.dropped == {"spool_full": Rows(2, 0, 0)}
+    exporter.close()

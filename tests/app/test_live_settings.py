@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from firstlight.app.live_settings import LIVE
-from firstlight.app.settings import LEAVES
+from firstlight.app.live_settings import LIVE, redaction_by
+from firstlight.app.settings import LEAVES, recording
 from firstlight.app.telemetry import build, configure, update_settings
 from firstlight.errors import ConfigError, UsageError
 from firstlight.export.memory import MemoryExporter
@@ -138,3 +138,18 @@ def test_what_is_not_heeded_is_said_once(caplog: pytest.LogCaptureFixture) -> No
     telemetry.shutdown()
     assert caplog.text.count("jaeger_remote") == 1
     assert "FIRSTLIGHT_NONSENSE" in caplog.text
+
+
+def test_redaction_is_as_the_settings_have_it() -> None:
+    given = {
+        "redaction.emails": True,
+        "redaction.names": ["customer"],
+        "redaction.allow": ["token_hint"],
+        "redaction.patterns": {"order": "ORD-[0-9]+"},
+        "redaction.pseudonyms": ["email"],
+        "redaction.pseudonym_key": "a secret",
+    }
+    policy = redaction_by(recording(given, environ={}).settings.recording)
+    assert (policy.enabled, policy.cards, policy.emails, policy.ibans) == (True, True, True, False)
+    assert (policy.names, policy.allowed, policy.pseudonyms) == ({"customer"}, {"token_hint"}, {"email"})
+    assert (policy.patterns, policy.pseudonym_key) == ({"order": "ORD-[0-9]+"}, b"a secret")

@@ -226,6 +226,8 @@ def test_who_merely_records_gets_the_rest_of_a_bad_environment(tmp_path: Path) -
         ({"output.formats": ["xml"]}, "recording.output.formats"),
         ({"sampling.trace_ratio": 1.5}, "recording.sampling.trace_ratio"),
         ({"buffer.max_records": 0}, "recording.buffer.max_records"),
+        ({"redaction.patterns": {"a": "("}}, "recording.redaction.patterns"),
+        ({"redaction.pseudonyms": ["email"]}, "recording.redaction.pseudonyms"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_path(arguments, path) -> None:

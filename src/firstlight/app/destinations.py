@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firstlight import plugins
-from firstlight.app.recording import DEFAULT_ENDPOINT, OtlpSettings, OutputSettings, RecordingSettings
+from firstlight.app.recording import DEFAULT_ENDPOINT, OtlpSettings, OutputSettings, RecordingSettings, SpoolSettings
 from firstlight.model import Batch
 from firstlight.ports import Exporter
 from firstlight.sdk.ledger import Ledger, Rows
@@ -13,6 +13,7 @@ from firstlight.sdk.ledger import Ledger, Rows
 MakeExporter = Callable[[Ledger], Exporter]
 _SIGNALS = {"traces": "spans", "metrics": "samples", "logs": "events"}
 _ALL_SIGNALS = frozenset({"events", "spans", "metrics"})
+_ON_THEIR_WAY = frozenset({"spooled", "delivered"})
 _NO_FILES = frozenset({"otlp", "lake"})
 
 
@@ -23,12 +24,14 @@ def destinations(settings: RecordingSettings, default_data: Path) -> MakeExporte
         settings: what is in force.
         default_data: the lake where only the format ``lake`` is named.
     """
+    formats = settings.output.formats
     places = _files(settings.output)
-    if settings.data or "lake" in settings.output.formats:
-        places.append(_lake(settings.data or str(default_data)))
-    if settings.endpoint or settings.otlp.endpoints or "otlp" in settings.output.formats or not places:
-        places.append(_receiver(settings.endpoint or DEFAULT_ENDPOINT, settings.otlp))
-    return _with_signals(_together(places), settings.signals)
+    if settings.data or "lake" in formats:
+        places["lake"] = _lake(settings.data or str(default_data))
+    if settings.endpoint or settings.otlp.endpoints or "otlp" in formats or not places:
+        receiver = _receiver(settings.endpoint or DEFAULT_ENDPOINT, settings.otlp)
+        places["otlp"] = _spooled(receiver, settings.spool) if settings.spool.directory else receiver
+    return _with_signals(_together(places, settings), settings.signals)
 
 
 def made_at_once(make: MakeExporter, ledger: Ledger) -> MakeExporter:
@@ -44,10 +47,10 @@ def made_at_once(make: MakeExporter, ledger: Ledger) -> MakeExporter:
     return hand_over
 
 
-def _files(output: OutputSettings) -> list[MakeExporter]:
+def _files(output: OutputSettings) -> dict[str, MakeExporter]:
     # Absolute, because the program may change its working directory.
     directory = Path(output.directory).expanduser().absolute()
-    return [_file(name, directory, output) for name in output.formats if name not in _NO_FILES]
+    return {name: _file(name, directory, output) for name in output.formats if name not in _NO_FILES}
 
 
 def _file(name: str, directory: Path, output: OutputSettings) -> MakeExporter:
@@ -100,15 +103,49 @@ def _receiver(endpoint: str, otlp: OtlpSettings) -> MakeExporter:
     return make
 
 
-def _together(places: list[MakeExporter]) -> MakeExporter:
-    if len(places) == 1:
-        return places[0]
+def _spooled(receiver: MakeExporter, spool: SpoolSettings) -> MakeExporter:
+    directory = Path(spool.directory).expanduser().absolute()
 
     def make(ledger: Ledger) -> Exporter:
-        made: Exporter = plugins.load("exporter", "multi")([place(ledger) for place in places])
-        return made
+        from firstlight.export.spool import SpoolExporter
+
+        def moved(what: str, counts: tuple[int, int, int]) -> None:
+            rows = Rows(*counts)
+            if what == "adopted":
+                # Another process left them behind; they are counted here from now on.
+                ledger.recorded(rows)
+                ledger.exported(rows)
+            elif what not in _ON_THEIR_WAY:
+                _take_back(ledger, what, rows)
+
+        return SpoolExporter(receiver(ledger), directory, max_bytes=spool.max_bytes, sync=spool.sync, on_moved=moved)
 
     return make
+
+
+def _together(places: dict[str, MakeExporter], settings: RecordingSettings) -> MakeExporter:
+    if len(places) == 1:
+        return next(iter(places.values()))
+
+    def make(ledger: Ledger) -> Exporter:
+        from firstlight.export.multi import MultiExporter
+
+        # What one of them loses may have reached the others, so it is no loss of the whole recorder's.
+        return MultiExporter(
+            [place(ledger) for place in places.values()],
+            names=list(places),
+            queue_rows=settings.buffer.queue_rows,
+            close_s=settings.exit_s,
+            on_dropped=lambda *_: ledger.export_error(),
+        )
+
+    return make
+
+
+def _take_back(ledger: Ledger, reason: str, rows: Rows) -> None:
+    """Count ``rows`` as dropped that the sink counts, or has counted, as exported."""
+    ledger.exported(Rows(*(-count for count in rows)))
+    ledger.dropped(reason, rows)
 
 
 def _with_signals(make: MakeExporter, signals: tuple[str, ...]) -> MakeExporter:
@@ -134,9 +171,12 @@ class _Only:
             self._inner.export(part)
         self._unfinished = None
         left_out = Rows(*(every - kept for every, kept in zip(Rows.of(batch), Rows.of(part), strict=True)))
-        # The sink counts the whole batch as exported once this returns.
-        self._ledger.exported(Rows(*(-rows for rows in left_out)))
-        self._ledger.dropped("unwanted", left_out)
+        _take_back(self._ledger, "unwanted", left_out)
+
+    def catch_up(self, timeout_s: float, *, urgent: bool = False) -> bool:
+        """Let the exporter behind deliver what it holds back; return whether nothing is left."""
+        catch_up: Callable[..., bool] | None = getattr(self._inner, "catch_up", None)
+        return catch_up(timeout_s, urgent=urgent) if catch_up is not None else True
 
     def close(self) -> None:
         """Close the exporter behind."""

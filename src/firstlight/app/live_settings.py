@@ -12,6 +12,7 @@ from firstlight.errors import ConfigError
 from firstlight.model import Level, parse_level
 from firstlight.sdk.client import OFF, Telemetry
 from firstlight.sdk.delivery import Delivery, Limits
+from firstlight.sdk.hiding import Policy
 from firstlight.sdk.volume import Volume
 
 LIVE = tuple(leaf.path for leaf in LEAVES.values() if leaf.live)
@@ -104,6 +105,22 @@ def bound(telemetry: Telemetry, delivery: Delivery, limits: Limits) -> None:
     """Let ``telemetry`` keep within ``limits`` from now on."""
     if limits != telemetry.limits:
         telemetry.deliver(delivery, limits)
+
+
+def redaction_by(settings: RecordingSettings) -> Policy:
+    """Return what is hidden."""
+    given = settings.redaction
+    return Policy(
+        enabled=given.enabled,
+        cards=given.cards,
+        emails=given.emails,
+        ibans=given.ibans,
+        names=frozenset(given.names),
+        allowed=frozenset(given.allow),
+        patterns=given.patterns,
+        pseudonym_key=given.pseudonym_key.encode(),
+        pseudonyms=frozenset(given.pseudonyms),
+    )
 
 
 def _thresholds(resolved: Resolved) -> dict[str, Level]:

@@ -3,6 +3,7 @@
 A *live* one may be changed while the process records (:mod:`firstlight.app.live_settings`).
 """
 
+import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ LEVEL_NAMES = (*(level.name.lower() for level in Level), OFF_NAME)
 Format = Literal["json", "csv", "prometheus", "influxdb", "parquet", "otlp", "lake"]
 Signal = Literal["events", "spans", "metrics"]
 SignalName = Literal["traces", "metrics", "logs"]
+Sync = Literal["close", "always", "never"]
 ProfileName = Literal["", "development", "production", "debug", "minimal", "high_performance"]
 
 _MIB = 2**20
@@ -53,6 +55,15 @@ def _levels(given: dict[str, str]) -> dict[str, str]:
 
 def _endpoints(given: dict[str, str]) -> dict[str, str]:
     return {signal: _endpoint(text) for signal, text in given.items()}
+
+
+def _patterns(given: dict[str, str]) -> dict[str, str]:
+    for kind, pattern in given.items():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise UsageError(f"pattern {kind!r} is no regular expression: {error}") from None
+    return given
 
 
 def _subsystems(given: "dict[str, Subsystem]") -> "dict[str, Subsystem]":
@@ -148,7 +159,7 @@ class OutputSettings(Group, frozen=True):
     keep_files: Annotated[WholeNotNegative, Meta(description="ended files that are kept; 0 for all")] = 0
     keep_s: Annotated[NotNegative, Meta(description="age at which an ended file is deleted; 0 for never")] = 0.0
     sync: Annotated[
-        Literal["close", "always", "never"],
+        Sync,
         Meta(description="when a file is forced to the disk: close (as it is ended), always (each write), never"),
     ] = "close"
 
@@ -183,24 +194,33 @@ class VolumeSettings(Group, frozen=True):
 
 
 class SpoolSettings(Group, frozen=True):
-    """What is kept on disk while a receiver is away."""
+    """What is kept on disk while the receiver is away."""
 
-    directory: Annotated[str, Meta(description="where; empty for nowhere")] = ""
-    max_bytes: Annotated[int, Meta(ge=_MIB, description="size at which the oldest is dropped")] = 256 * _MIB
+    directory: Annotated[
+        str, Meta(description="keeps there what the receiver cannot take now; empty for in memory only")
+    ] = ""
+    max_bytes: Annotated[int, Meta(ge=_MIB, description="size of one process's share; the oldest gives way")] = (
+        64 * _MIB
+    )
+    sync: Annotated[Sync, Meta(description="when it is forced to the disk: close, always, never")] = "close"
 
 
 class RedactionSettings(Group, frozen=True):
     """What is taken out before anything leaves."""
 
-    enabled: Annotated[bool, Meta(description="hide secrets, tokens and card numbers")] = True
-    emails: Annotated[bool, Meta(description="hide email addresses too")] = False
-    pseudonym_key: Annotated[
-        str, _secret("key with which a value is replaced by a name that stays the same; empty for none")
-    ] = ""
-    patterns: Annotated[dict[str, str], Meta(description="further regular expressions to hide, by name")] = field(
-        default_factory=dict
-    )
+    enabled: Annotated[bool, Meta(description="hide secrets: passwords, tokens, keys and what follows")] = True
+    cards: Annotated[bool, Meta(description="hide numbers of payment cards")] = True
+    emails: Annotated[bool, Meta(description="hide email addresses")] = False
+    ibans: Annotated[bool, Meta(description="hide account numbers")] = False
+    names: Annotated[tuple[str, ...], Meta(description="further fields whose whole value is hidden")] = ()
     allow: Annotated[tuple[str, ...], Meta(description="fields that are left as they are")] = ()
+    patterns: Annotated[
+        dict[str, str], Meta(description="further regular expressions to hide, by kind", extra={"check": _patterns})
+    ] = field(default_factory=dict)
+    pseudonyms: Annotated[
+        tuple[str, ...], Meta(description="kinds that get a name that stays the same, such as email; needs the key")
+    ] = ()
+    pseudonym_key: Annotated[str, _secret("secret of those names")] = ""
 
 
 class RecordingSettings(Group, frozen=True):

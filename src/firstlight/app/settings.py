@@ -207,6 +207,7 @@ def load(
     environment = os.environ if environ is None else environ
     layers, remarks = _layers(arguments or {}, config, environment, Path(directory), refuse)
     merged = merge(defaults(LEAVES), layers, LEAVES)
+    _check_pseudonyms(merged, refuse)
     merged.values["data_dir"] = str(_data_dir(merged.values["data_dir"], environment))
     resolved = _resolved(merged, remarks)
     _check_token(resolved)
@@ -238,6 +239,7 @@ def recording(
     layers, remarks = _layers(given, config, environment, Path(), report)
     ours = [{path: one for path, one in layer.items() if path.startswith(RECORDING)} for layer in layers]
     merged = merge(defaults(LEAVES), ours, LEAVES, report)
+    _check_pseudonyms(merged, report)
     return _resolved(merged, [*map(str, wrong), *remarks])
 
 
@@ -301,6 +303,15 @@ def _file_layer(config: Configuration | None, directory: Path, report: Report) -
 
 def _data_dir(given: str, environ: Mapping[str, str]) -> Path:
     return Path(given).expanduser().absolute() if given else default_data_dir(environ).absolute()
+
+
+def _check_pseudonyms(merged: Merged, report: Report) -> None:
+    path = f"{RECORDING}redaction.pseudonyms"
+    if merged.values[path] and not merged.values[f"{RECORDING}redaction.pseudonym_key"]:
+        merged.values[path] = ()
+        report(
+            ConfigError(path, merged.sources[path], "needs a secret of its own: set recording.redaction.pseudonym_key")
+        )
 
 
 def _check_token(resolved: Resolved) -> None:
