@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from firstlight.app.telemetry import get
 from firstlight.sdk.integrations.import_hook import ImportHook
+from firstlight.sdk.integrations.runtime import instrument_runtime
 from firstlight.sdk.integrations.servers import Servers
 from firstlight.sdk.integrations.terminate import deliver_before_terminating
 
@@ -30,7 +31,7 @@ def begin(environ: Mapping[str, str] | None = None) -> bool:
     if environment.get(ENABLED_VARIABLE, "").strip().lower() in _NO or _is_resource_tracker():
         return False
     telemetry = get()
-    for part in (_logging, _terminating, _servers, _failures, _runtime):
+    for part in (_logging, _terminating, _servers, _runtime):
         _tried(part, telemetry)
     return True
 
@@ -72,9 +73,5 @@ def _servers(telemetry: "Telemetry") -> None:
         hook.when_imported(name, treat)
 
 
-def _failures(telemetry: "Telemetry") -> None:
-    del telemetry
-
-
 def _runtime(telemetry: "Telemetry") -> None:
-    del telemetry
+    instrument_runtime(telemetry)

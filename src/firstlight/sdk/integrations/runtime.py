@@ -5,7 +5,6 @@ system does not tell is left out: resident and virtual memory, native threads an
 ``/proc``, files also from ``/dev/fd``, peak memory and limits through ``resource``, where there is one.
 """
 
-import asyncio
 import gc
 import os
 import platform
@@ -19,6 +18,8 @@ from firstlight.sdk.histogram import Histogram
 from firstlight.sdk.observable import Reading
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from firstlight.sdk.client import Telemetry
 
 SCOPE = "python.runtime"
@@ -76,7 +77,7 @@ def instrument_runtime(telemetry: "Telemetry", interval_s: float = INTERVAL_S) -
 
 
 def watch_event_loop(
-    telemetry: "Telemetry", loop: asyncio.AbstractEventLoop | None = None, interval_s: float = LAG_INTERVAL_S
+    telemetry: "Telemetry", loop: "AbstractEventLoop | None" = None, interval_s: float = LAG_INTERVAL_S
 ) -> Callable[[], None]:
     """Measure every ``interval_s`` seconds how late ``loop`` runs what is due; return a function that ends it.
 
@@ -85,8 +86,11 @@ def watch_event_loop(
         loop: one that runs on this thread, or not at all yet; None is the running one.
         interval_s: seconds between two measurements.
     """
+    # Here, because it takes longer to load than all of this package, and who has a loop has loaded it.
+    from asyncio import get_running_loop
+
     lags = telemetry.scope(SCOPE).histogram(_LAG[0], help=_LAG[1], buckets=LAG_BOUNDS_S, exemplars=False)
-    return _LagWatch(loop or asyncio.get_running_loop(), lags, interval_s).stop
+    return _LagWatch(loop or get_running_loop(), lags, interval_s).stop
 
 
 class Runtime:
@@ -120,7 +124,7 @@ class Runtime:
 class _LagWatch:
     """Asks the loop for a callback again and again; the loop forgets it when it is closed."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, lags: Histogram, interval_s: float) -> None:
+    def __init__(self, loop: "AbstractEventLoop", lags: Histogram, interval_s: float) -> None:
         self._loop = loop
         self._observe = lags.observe
         self._interval_s = interval_s
