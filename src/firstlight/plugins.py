@@ -5,10 +5,12 @@ points in the group ``firstlight.<kind>``.
 """
 
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firstlight.errors import PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 BUILTINS: dict[str, dict[str, str]] = {
     "exporter": {
@@ -31,7 +33,7 @@ def names(kind: str) -> list[str]:
     Raises:
         PluginError: there is no such kind.
     """
-    return sorted({*_builtins(kind), *(point.name for point in entry_points(group=f"firstlight.{kind}"))})
+    return sorted({*_builtins(kind), *(point.name for point in _entry_points(kind))})
 
 
 def load(kind: str, name: str) -> Any:
@@ -45,8 +47,9 @@ def load(kind: str, name: str) -> Any:
         if target is not None:
             module, _, attribute = target.partition(":")
             return getattr(import_module(module), attribute)
-        for point in entry_points(group=f"firstlight.{kind}", name=name):
-            return point.load()
+        for point in _entry_points(kind):
+            if point.name == name:
+                return point.load()
     except ImportError as error:
         raise PluginError(
             f"the {kind} {name!r} needs a package that is not installed ({error}); try: pip install 'firstlight[hub]'"
@@ -59,3 +62,10 @@ def _builtins(kind: str) -> dict[str, str]:
         return BUILTINS[kind]
     except KeyError:
         raise PluginError(f"no kind of extension called {kind!r}; there are: {', '.join(sorted(BUILTINS))}") from None
+
+
+def _entry_points(kind: str) -> "EntryPoints":
+    # Loaded here because it costs a recording process more than all of its own modules, and most need no entry point.
+    from importlib.metadata import entry_points
+
+    return entry_points(group=f"firstlight.{kind}")
