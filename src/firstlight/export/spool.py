@@ -5,7 +5,6 @@ lost, or although this process died before it noted so, is known to the hub when
 """
 
 import os
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from random import uniform
@@ -13,9 +12,10 @@ from secrets import token_bytes
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
+from firstlight.codecs.packed import pack, unpack
 from firstlight.errors import FirstlightError, Unavailable, UsageError
-from firstlight.export.spool_batch import pack, unpack
-from firstlight.export.spool_files import Counts, Drawer, Record, Sync, clear_away, new_drawer_name, orphans
+from firstlight.export.moved import OnMoved, counts_of, nobody
+from firstlight.export.spool_files import Drawer, Record, Sync, clear_away, new_drawer_name, orphans
 from firstlight.model import Batch
 from firstlight.ports import Exporter
 
@@ -29,14 +29,6 @@ time that batches could be kept in."""
 LOOK_FOR_ORPHANS_S = 60.0
 CATCH_UP_S = 1.0
 """How long a new batch may be held up by old ones."""
-
-OnMoved = Callable[[str, Counts], None]
-"""Takes what became of rows and how many events, spans and samples there are.
-
-``spooled``: ``export`` returned, but they are only on disk yet; ``delivered``: now they are the receiver's;
-``adopted``: they were another process's and are ours from now on; else why they are lost: ``spool_full``,
-``refused``, ``export_failed``.
-"""
 
 
 @runtime_checkable
@@ -87,7 +79,7 @@ class SpoolExporter:
         self._directory = Path(directory).absolute()
         self._max_bytes = max_bytes
         self._sync = sync
-        self._on_moved = on_moved or _nobody
+        self._on_moved = on_moved or nobody
         self._closed = False
         self._begin()
 
@@ -168,12 +160,12 @@ class SpoolExporter:
             self._exporter.export(batch)
 
     def _keep(self, batch: Batch, why: Unavailable) -> None:
-        counts = (len(batch.events), len(batch.spans), len(batch.samples) + len(batch.exponential))
+        counts = counts_of(batch)
         try:
             self._own.append(Record(self._sender, self._sequence, counts, pack(batch)))
         except OSError as error:
             raise Unavailable(f"{why}; nor can it be kept on disk: {error}", why.retry_after_s) from error
-        self._on_moved("spooled", counts)
+        self._on_moved("held", counts)
         for lost in self._own.drop_oldest():
             self._on_moved("spool_full", lost)
 
@@ -247,7 +239,3 @@ def _oldest_of(drawer: Drawer) -> Record | None:
     except OSError:
         # The disk fails; it may not the next time.
         return None
-
-
-def _nobody(_what: str, _counts: Counts) -> None:
-    """Hear nothing."""

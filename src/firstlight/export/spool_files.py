@@ -23,10 +23,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Literal, NamedTuple
 
-Sync = Literal["close", "always", "never"]
-Counts = tuple[int, int, int]
-"""Events, spans and samples."""
+from firstlight.export.moved import Counts
 
+Sync = Literal["close", "always", "never"]
 MAGIC = b"FLSPOOL\x01"
 _START = struct.Struct("<8sQ")
 _CURSOR = struct.Struct("<Q")

@@ -1,14 +1,23 @@
 """The bounded queue between the drain and the exporter."""
 
 from collections import deque
+from contextlib import suppress
 from threading import Condition
 from time import monotonic
+from typing import NamedTuple
 
-from firstlight.model import Batch
+from firstlight.codecs.packed import pack, unpack
+from firstlight.errors import UsageError
+from firstlight.model import Batch, Resource
 from firstlight.sdk.ledger import Ledger, Rows
 
 BATCH_ROWS = 512
 """Rows of one delivery: what the drain converts at a time, and what OpenTelemetry's batch processors send at a time."""
+
+PLAIN_BATCHES = 8
+"""Batches that wait as they are; of more, those that nothing is added to are packed: a fifth of the memory."""
+MAX_BYTES = 24 * 2**20
+"""Of packed batches: with what waits in the front, below the 64 MB that a recorder may take in a flood."""
 
 
 class Outbox:
@@ -20,17 +29,20 @@ class Outbox:
         max_rows: most rows that wait.
         linger_s: how long rows wait for company before they are worth a delivery.
         ledger: counts the drops.
+        max_bytes: most bytes that wait, of packed batches.
     """
 
-    def __init__(self, max_rows: int, linger_s: float, ledger: Ledger) -> None:
+    def __init__(self, max_rows: int, linger_s: float, ledger: Ledger, max_bytes: int = MAX_BYTES) -> None:
         self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._linger_s = linger_s
         self._ledger = ledger
         self._changed = Condition()
-        self._batches: deque[Batch] = deque()
+        self._batches: deque[Batch | _Packed] = deque()
         self._rows = 0
         self._ripe_at_s = 0.0
-        self._taken: Batch | None = None
+        self._has_taken = False
         self._hurry = False
         self._closed = False
 
@@ -43,16 +55,17 @@ class Outbox:
             if not self._batches:
                 self._ripe_at_s = monotonic() + self._linger_s
             if not self._joined(batch, rows):
+                self._pack_last()
                 self._batches.append(batch)
             self._rows += rows
-            while self._rows > self._max_rows and len(self._batches) > 1:
+            while not self._has_room(0) and len(self._batches) > 1:
                 self._drop_oldest("queue_full")
             self._changed.notify_all()
 
     def wait_for_room(self, rows: int, timeout_s: float) -> bool:
         """Wait until ``rows`` more have room; return whether they have."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._closed or self._rows + rows <= self._max_rows, timeout_s)
+            return self._changed.wait_for(lambda: self._closed or self._has_room(rows), timeout_s)
 
     def take(self, timeout_s: float) -> Batch | None:
         """Return the oldest batch once it is worth a delivery, else None after ``timeout_s`` (at once when closed).
@@ -67,15 +80,15 @@ class Outbox:
                 return None
             if monotonic() < self._ripe_at_s and not self._is_ripe():
                 return None
-            self._taken = self._batches.popleft()
-            self._rows -= len(self._taken)
+            self._has_taken = True
+            taken = self._popped()
             self._changed.notify_all()
-            return self._taken
+        return taken if isinstance(taken, Batch) else taken.batch()
 
     def done(self) -> None:
         """Say that what was taken is delivered or lost."""
         with self._changed:
-            self._taken = None
+            self._has_taken = False
             self._changed.notify_all()
 
     def hurry(self, *, on: bool) -> None:
@@ -97,7 +110,7 @@ class Outbox:
 
     def is_empty(self) -> bool:
         """Return whether nothing waits and nothing is under way."""
-        return not self._batches and self._taken is None
+        return not self._batches and not self._has_taken
 
     def drop_all(self, reason: str) -> None:
         """Drop and count all that wait."""
@@ -117,7 +130,7 @@ class Outbox:
 
     def _joined(self, batch: Batch, rows: int) -> bool:
         last = self._batches[-1] if self._batches else None
-        if last is None or last.resource is not batch.resource or len(last) + rows > BATCH_ROWS:
+        if not isinstance(last, Batch) or last.resource is not batch.resource or len(last) + rows > BATCH_ROWS:
             return False
         last.events += batch.events
         last.spans += batch.spans
@@ -130,6 +143,40 @@ class Outbox:
         return True
 
     def _drop_oldest(self, reason: str) -> None:
+        batch = self._popped()
+        self._ledger.dropped(reason, Rows.of(batch) if isinstance(batch, Batch) else batch.rows)
+
+    def _has_room(self, rows: int) -> bool:
+        return self._rows + rows <= self._max_rows and self._bytes <= self._max_bytes
+
+    def _popped(self) -> "Batch | _Packed":
         batch = self._batches.popleft()
-        self._rows -= len(batch)
-        self._ledger.dropped(reason, Rows.of(batch))
+        if isinstance(batch, Batch):
+            self._rows -= len(batch)
+        else:
+            self._rows -= sum(batch.rows)
+            self._bytes -= len(batch.content)
+        return batch
+
+    def _pack_last(self) -> None:
+        """Pack the last batch, to which nothing is added any more, if many wait."""
+        last = self._batches[-1] if len(self._batches) >= PLAIN_BATCHES else None
+        if isinstance(last, Batch):
+            with suppress(UsageError):  # what cannot be packed waits as it is
+                packed = _Packed(last.resource, Rows.of(last), pack(last))
+                self._batches[-1] = packed
+                self._bytes += len(packed.content)
+
+
+class _Packed(NamedTuple):
+    """A batch that takes little room."""
+
+    resource: Resource
+    rows: Rows
+    content: bytes
+
+    def batch(self) -> Batch:
+        """Return it as it was."""
+        batch = unpack(self.content)
+        batch.resource = self.resource
+        return batch
