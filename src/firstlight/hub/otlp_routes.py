@@ -33,7 +33,9 @@ async def receive_otlp(
     content_type = request.headers.get("content-type", "")
     delivery = request.headers.get("firstlight-delivery", "")
     async with read_body(request.receive, limits.max_body_bytes, limits.body_timeout_s, body_budget) as chunks:
-        reply = await platform.ingest_gate.run(platform.deliveries.take, signal, content_type, encoding, chunks, delivery)
+        reply = await platform.ingest_gate.run(
+            platform.deliveries.take, signal, content_type, encoding, chunks, delivery
+        )
     if reply.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
         platform.metrics.ingest_errors.inc(f"status_{reply.status}")
     return _respond(reply)
