@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from firstlight.app.live_settings import LIVE, redaction_by
+from firstlight.app.live_settings import LIVE, redactor_by
 from firstlight.app.settings import LEAVES, recording
 from firstlight.app.telemetry import build, configure, update_settings
 from firstlight.errors import ConfigError, UsageError
@@ -149,7 +149,7 @@ def test_redaction_is_as_the_settings_have_it() -> None:
         "redaction.pseudonyms": ["email"],
         "redaction.pseudonym_key": "a secret",
     }
-    policy = redaction_by(recording(given, environ={}).settings.recording)
+    policy = redactor_by(recording(given, environ={}).settings.recording).policy
     assert (policy.enabled, policy.cards, policy.emails, policy.ibans) == (True, True, True, False)
     assert (policy.names, policy.allowed, policy.pseudonyms) == ({"customer"}, {"token_hint"}, {"email"})
     assert (policy.patterns, policy.pseudonym_key) == ({"order": "ORD-[0-9]+"}, b"a secret")

@@ -9,7 +9,7 @@ from firstlight.cli.application import NOUNS
 from tests.cli.conftest import surroundings
 
 HEAVY = {"duckdb", "numpy", "pyarrow", "litestar", "uvicorn", "rich", "psutil", "msgspec", "http.client", "ssl"}
-COMMANDS = [*([noun] for noun in NOUNS), [], ["config", "show"], ["config", "validate"]]
+COMMANDS = [*([noun] for noun in NOUNS), [], ["config", "show"], ["config", "check"], ["config", "schema"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

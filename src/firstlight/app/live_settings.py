@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from firstlight.app.layers import from_mapping
@@ -12,8 +12,10 @@ from firstlight.errors import ConfigError
 from firstlight.model import Level, parse_level
 from firstlight.sdk.client import OFF, Telemetry
 from firstlight.sdk.delivery import Delivery, Limits
-from firstlight.sdk.hiding import Policy
 from firstlight.sdk.volume import Volume
+
+if TYPE_CHECKING:
+    from firstlight.sdk.redact import Redactor
 
 LIVE = tuple(leaf.path for leaf in LEAVES.values() if leaf.live)
 """Paths of the settings that may be changed so."""
@@ -107,10 +109,12 @@ def bound(telemetry: Telemetry, delivery: Delivery, limits: Limits) -> None:
         telemetry.deliver(delivery, limits)
 
 
-def redaction_by(settings: RecordingSettings) -> Policy:
-    """Return what is hidden."""
+def redactor_by(settings: RecordingSettings) -> "Redactor":
+    """Return what hides secrets."""
+    from firstlight.sdk.redact import Policy, Redactor  # here, because a process that is switched off needs none
+
     given = settings.redaction
-    return Policy(
+    policy = Policy(
         enabled=given.enabled,
         cards=given.cards,
         emails=given.emails,
@@ -121,6 +125,7 @@ def redaction_by(settings: RecordingSettings) -> Policy:
         pseudonym_key=given.pseudonym_key.encode(),
         pseudonyms=frozenset(given.pseudonyms),
     )
+    return Redactor(policy)
 
 
 def _thresholds(resolved: Resolved) -> dict[str, Level]:

@@ -6,7 +6,6 @@ That specification wants a value that cannot be understood to be ignored with a 
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from firstlight.app.layers import MASK, Given, Layer
 
@@ -80,6 +79,8 @@ def _headers(text: str) -> dict[str, Any]:
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
     """Read ``key=value,key=value`` with percent-encoded values."""
+    from urllib.parse import unquote  # here, because only some set such a variable, and it is not light
+
     for part in filter(None, map(str.strip, text.split(","))):
         key, mark, value = part.partition("=")
         if not mark or not key.strip():

@@ -5,7 +5,6 @@ A *live* one may be changed while the process records (:mod:`firstlight.app.live
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from msgspec import Meta, field
 
@@ -40,6 +39,8 @@ def level_name(text: str) -> str:
 
 
 def _endpoint(text: str) -> str:
+    from urllib.parse import urlsplit  # here, because only some name an endpoint, and it is not light
+
     try:
         url = urlsplit(text)
         if not text or (url.scheme in {"http", "https"} and url.hostname and url.port != 0):
