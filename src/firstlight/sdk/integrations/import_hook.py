@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 Apply = Callable[[ModuleType], None]
 Report = Callable[[str, Exception], None]
@@ -47,7 +49,7 @@ class ImportHook:
             self._waiting[name] = apply
             return None
         assert spec.loader is not None
-        spec.loader = _Treating(spec.loader, self, apply)
+        spec.loader = cast("Loader", _Treating(spec.loader, self, apply))
         return spec
 
     def treat(self, module: ModuleType, apply: Apply) -> None:
@@ -59,10 +61,10 @@ class ImportHook:
             self._report(module.__name__, error)
 
 
-class _Treating(Loader):
+class _Treating:
     """Loads as another loader does and leaves no trace of itself in the module."""
 
-    def __init__(self, inner: Loader, hook: ImportHook, apply: Apply) -> None:
+    def __init__(self, inner: "Loader", hook: ImportHook, apply: Apply) -> None:
         self._inner = inner
         self._hook = hook
         self._apply = apply
