@@ -12,8 +12,11 @@ import msgspec
 
 from bench.harness import Bar, Benchmark, Contender, Figures, Group, Running
 from firstlight.codecs.otlp.write_json import encode_json
-from firstlight.model import Batch, Resource
+from firstlight.model import Batch, Level, Resource
 from firstlight.sdk.client import Delivery, Limits, Telemetry
+from firstlight.sdk.context import CURRENT
+from firstlight.sdk.site import Site
+from firstlight.sdk.spans import Span
 
 EVENTS = 2000
 METRIC_CALLS = 20_000
@@ -77,12 +80,27 @@ def _events(folder: Path) -> Group:
 
 
 def _counters() -> Group:
-    contenders = [Contender("firstlight", _our_counter), Contender("prometheus_client", _prometheus_counter)]
+    contenders = [
+        Contender("firstlight", _our_counter),
+        Contender("firstlight, up-down", _our_up_down_counter),
+        Contender("firstlight, labels each time", _our_labelled_counter),
+        Contender("firstlight, exemplars", lambda: _our_counter(exemplars=True)),
+        Contender("firstlight, exemplar taken", lambda: _in_a_span(_our_counter)),
+        Contender("prometheus_client", _prometheus_counter),
+    ]
     return Group("bound counter", contenders, [Bar("call ns", "firstlight", "prometheus_client", 8)])
 
 
 def _histograms() -> Group:
-    contenders = [Contender("firstlight", _our_histogram), Contender("prometheus_client", _prometheus_histogram)]
+    contenders = [
+        Contender("firstlight", _our_histogram),
+        Contender("firstlight, exponential", lambda: _our_distribution("exponential_histogram")),
+        Contender("firstlight, summary", lambda: _our_distribution("summary")),
+        Contender("firstlight, exemplars", lambda: _our_histogram(exemplars=True)),
+        Contender("firstlight, exemplar taken", lambda: _in_a_span(_our_histogram)),
+        Contender("prometheus_client", _prometheus_histogram),
+        Contender("opentelemetry, exponential", _opentelemetry_exponential),
+    ]
     return Group("bound histogram", contenders, [Bar("call ns", "firstlight", "prometheus_client", 20)])
 
 
@@ -221,15 +239,52 @@ def _structlog(path: Path) -> Running:
     return Running(_turn(burst, EVENTS, file.flush), file.close)
 
 
-def _our_counter() -> Running:
+def _our_counter(exemplars: bool = False) -> Running:
     telemetry = _telemetry(OtlpToNowhere())
-    requests = telemetry.counter("requests_total", labels=("method",)).labels("GET")
+    requests = telemetry.counter("requests_total", labels=("method",), exemplars=exemplars).labels("GET")
 
     def burst(n: int) -> None:
         for _ in repeat(None, n):
             requests.inc()
 
     return _ours(telemetry, burst, METRIC_CALLS)
+
+
+def _our_up_down_counter() -> Running:
+    telemetry = _telemetry(OtlpToNowhere())
+    active = telemetry.scope("web").up_down_counter("requests_active", labels=("method",)).labels("GET")
+
+    def burst(n: int) -> None:
+        for _ in repeat(None, n):
+            active.dec()
+
+    return _ours(telemetry, burst, METRIC_CALLS)
+
+
+def _our_labelled_counter() -> Running:
+    telemetry = _telemetry(OtlpToNowhere())
+    requests = telemetry.counter("requests_total", labels=("method",))
+
+    def burst(n: int) -> None:
+        for _ in repeat(None, n):
+            requests.labels("GET").inc()
+
+    return _ours(telemetry, burst, METRIC_CALLS)
+
+
+def _in_a_span(make: Callable[..., Running]) -> Running:
+    """Run the instrument that ``make`` makes with exemplars inside an open span."""
+    running = make(exemplars=True)
+    span = Span(Site("bench", Level.INFO), "work")
+
+    def turn() -> Figures:
+        mark = CURRENT.set(span)
+        try:
+            return running.turn()
+        finally:
+            CURRENT.reset(mark)
+
+    return Running(turn, running.close)
 
 
 def _prometheus_counter() -> Running:
@@ -244,15 +299,44 @@ def _prometheus_counter() -> Running:
     return Running(_turn(burst, METRIC_CALLS, lambda: None))
 
 
-def _our_histogram() -> Running:
+def _our_histogram(exemplars: bool = False) -> Running:
     telemetry = _telemetry(OtlpToNowhere())
-    seconds = telemetry.histogram("request_seconds", labels=("method",), buckets=PROMETHEUS_BUCKETS).labels("GET")
+    family = telemetry.histogram("request_seconds", labels=("method",), buckets=PROMETHEUS_BUCKETS, exemplars=exemplars)
+    seconds = family.labels("GET")
 
     def burst(n: int) -> None:
         for _ in repeat(None, n):
             seconds.observe(0.0742)
 
     return _ours(telemetry, burst, METRIC_CALLS)
+
+
+def _our_distribution(kind: str) -> Running:
+    telemetry = _telemetry(OtlpToNowhere())
+    seconds = getattr(telemetry.scope("web"), kind)("request_seconds", labels=("method",)).labels("GET")
+
+    def burst(n: int) -> None:
+        for _ in repeat(None, n):
+            seconds.observe(0.0742)
+
+    return _ours(telemetry, burst, METRIC_CALLS)
+
+
+def _opentelemetry_exponential() -> Running:
+    from opentelemetry.sdk.metrics import Histogram, MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
+
+    reader = InMemoryMetricReader(preferred_aggregation={Histogram: ExponentialBucketHistogramAggregation()})
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    seconds = provider.get_meter("web").create_histogram("request_seconds", unit="s")
+    labels = {"method": "GET"}
+
+    def burst(n: int) -> None:
+        for _ in repeat(None, n):
+            seconds.record(0.0742, labels)
+
+    return Running(_turn(burst, METRIC_CALLS, reader.collect), provider.shutdown)
 
 
 def _prometheus_histogram() -> Running:

@@ -148,6 +148,20 @@ def test_the_usual_range_is_resolved_to_about_half_a_percent(values: list[float]
     assert buckets.error_ratio < 0.0055
 
 
+@settings(max_examples=100)
+@given(
+    st.lists(MODEST | st.sampled_from([0.25, 1.0, 8.0, 2**0.5, 2**0.25, 2 ** (1 / 64)]), min_size=1, max_size=5),
+    MAX_BUCKETS,
+)
+def test_many_values_at_once_are_counted_as_each_by_itself(values: list[float], max_buckets: int) -> None:
+    near = [math.nextafter(value, to) for value in values for to in (0, math.inf)]
+    many = [*values, *near] * (10 * max_buckets)
+    single = counted([*values, *near], max_buckets)
+    together = counted(many, max_buckets)
+    assert together.scale == single.scale
+    assert together.positive == {index: 10 * max_buckets * number for index, number in single.positive.items()}
+
+
 def test_subnormal_values_count_as_the_smallest_normal_one() -> None:
     assert dict(counted([5e-324, 1e-310, 2.0**-1022], 160).positive) == {(-1022 << MAX_SCALE) - 1: 3}
 

@@ -67,13 +67,18 @@ def test_who_does_not_ask_for_them_neither_pays_nor_gets_them(recorder: Recorder
 
 def test_what_is_no_number_is_counted_and_noted_nowhere(recorder: Recorder) -> None:
     sizes = recorder.telemetry.scope("web").histogram("sizes", exemplars=True)
+    total = recorder.telemetry.counter("total", exemplars=True)
+    other = recorder.telemetry.scope("web").exponential_histogram("other", exemplars=True)
     with recorder.telemetry.span("first"):
+        for take in (total.add, other.observe):
+            take("text")
+            take(10**400)
         sizes.observe("text")
         sizes.observe(float("nan"))
         sizes.observe((1, 2))
     sizes.observe(None)
     assert recorder.exemplars() == []
-    assert recorder.telemetry.counts().dropped["invalid"].samples == 4
+    assert recorder.telemetry.counts().dropped["invalid"].samples == 8
 
 
 def test_no_value_of_any_thread_is_lost(recorder: Recorder) -> None:

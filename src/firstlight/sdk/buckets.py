@@ -7,6 +7,7 @@ So the result depends on the values alone, not on their order, nor on who counte
 UDDSketch (Epicoco et al., 2020), with bounds at powers of two.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from math import ceil, frexp, inf, log2
@@ -21,6 +22,9 @@ MIN_SCALE = -10
 MIN_BUCKETS = 2
 _SMALLEST = float_info.min
 _HALF = 0.5
+_MAX_POWER = 1024
+_CROWD = 8
+"""From this many values a bucket on, finding where each bucket ends in the sorted values is quicker (measured)."""
 
 
 class Buckets:
@@ -121,8 +125,11 @@ class Buckets:
                 sizes = [max(size, _SMALLEST) for size in sizes]
                 smallest = _SMALLEST
             low, high = indexes([smallest, max(sizes)], self.scale)
-            self._make_room(counts, low, high)
-            counts.update(indexes(sizes, self.scale))
+            change = self._make_room(counts, low, high)
+            if len(sizes) > _CROWD * ((high >> change) - (low >> change) + 1):
+                _count_sorted(counts, sorted(sizes), self.scale)
+            else:
+                counts.update(indexes(sizes, self.scale))
 
     def _make_room(self, counts: Counter[int], low: int, high: int) -> int:
         """Coarsen until ``low`` to ``high`` and what is there fit; return by how much."""
@@ -157,6 +164,27 @@ def indexes(sizes: Iterable[float], scale: int) -> list[int]:
         factor = 2.0**scale
         return [(power << scale) + ceil(log2(part) * factor) - 1 for part, power in map(frexp, sizes)]
     return [(power - (2 if part == _HALF else 1)) >> -scale for part, power in map(frexp, sizes)]
+
+
+def _count_sorted(counts: Counter[int], sizes: list[float], scale: int) -> None:
+    """Count ascending ``sizes`` bucket by bucket; :func:`indexes` still decides who is in which."""
+    at = 0
+    while at < len(sizes):
+        (index,) = indexes(sizes[at : at + 1], scale)
+        end = bisect_right(sizes, _upper_bound(index, scale), at)
+        # The bound as a number may be off by its last digit.
+        while end < len(sizes) and indexes(sizes[end : end + 1], scale) == [index]:
+            end += 1
+        while end > at + 1 and indexes(sizes[end - 1 : end], scale) != [index]:
+            end -= 1
+        end = max(end, at + 1)
+        counts[index] += end - at
+        at = end
+
+
+def _upper_bound(index: int, scale: int) -> float:
+    power = (index + 1) * 2.0**-scale
+    return inf if power >= _MAX_POWER else float(2.0**power)
 
 
 def dense(counts: Counter[int]) -> tuple[int, list[int]]:

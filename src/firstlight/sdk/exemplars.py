@@ -50,10 +50,17 @@ class Notes:
     def sift(self, taken: list[Any], place_of: Callable[[float], int]) -> list[Any]:
         """Return the bare values of ``taken``, having noted those that came with a span."""
         bare = taken.copy()
+        newest: dict[int, tuple[Any, Any]] = {}
         for at, item in enumerate(taken):
             if type(item) is tuple:
-                bare[at] = item[0]
-                self._note(item[0], item[1], place_of)
+                bare[at] = value = item[0]
+                try:
+                    newest[place_of(value)] = item
+                except (TypeError, ValueError, OverflowError):
+                    # It is no number; whoever folds the bare values counts it.
+                    continue
+        for place, (value, span) in newest.items():
+            self._note(place, value, span)
         return bare
 
     def since(self, serial: int) -> list[tuple[int, Noted]]:
@@ -64,15 +71,13 @@ class Notes:
         """Forget all."""
         self._kept.clear()
 
-    def _note(self, value: Any, span: Any, place_of: Callable[[float], int]) -> None:
+    def _note(self, place: int, value: Any, span: Any) -> None:
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
             return
-        if not isnan(number):
-            place = place_of(number)
-            if place in self._kept or len(self._kept) < MAX_PLACES:
-                self._kept[place] = Noted(next(_serials), self._now(), number, span)
+        if not isnan(number) and (place in self._kept or len(self._kept) < MAX_PLACES):
+            self._kept[place] = Noted(next(_serials), self._now(), number, span)
 
 
 def valued_in_span(append: Callable[[Any], None]) -> Callable[[float], None]:
