@@ -1,6 +1,7 @@
 """Makes whatever the host hands over plain, bounded JSON values."""
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 MAX_TEXT_CHARS = 8192
@@ -9,6 +10,9 @@ MAX_ITEMS = 256
 MAX_DEPTH = 4
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 """What an OTLP integer can be; bigger ones become text."""
+
+
+SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def plain_fields(fields: dict[str, Any]) -> dict[str, Any]:
@@ -32,6 +36,26 @@ def _is_plain(fields: dict[Any, Any]) -> bool:
         if type(key) is not str or not key.isascii():
             return False
     return True
+
+
+def all_plain(values: Collection[Any], kinds: Set[Any] = SCALARS) -> bool:
+    """Return whether each of ``values`` is of one of ``kinds``, short enough and such that UTF-8 can carry it."""
+    found = set(map(type, values))
+    if not found <= kinds:
+        return False
+    try:
+        if int in found:
+            array("q", [value for value in values if type(value) is int])
+        return str not in found or _all_sound([value for value in values if type(value) is str])
+    except (OverflowError, UnicodeEncodeError):
+        return False
+
+
+def _all_sound(texts: list[str]) -> bool:
+    together = "".join(texts)
+    if not together.isascii():
+        together.encode()
+    return len(together) <= MAX_TEXT_CHARS or max(map(len, texts)) <= MAX_TEXT_CHARS
 
 
 def plain(value: Any, depth: int = MAX_DEPTH) -> Any:

@@ -6,27 +6,37 @@ class Site:
 
     Attributes:
         scope: "subsystem.component" as the host wrote it.
-        subsystem: the part before the first dot.
-        component: the rest.
         level: OTLP severity number.
         name: of a declared event; empty when each call brings its own.
         fields: of a declared event; None when each call brings its own.
         has_body: whether a field called ``body`` is the human sentence.
+        place: level, subsystem and component together.
     """
 
-    __slots__ = ("component", "fields", "has_body", "level", "name", "scope", "subsystem")
+    __slots__ = ("fields", "has_body", "level", "name", "place", "scope")
 
     def __init__(self, scope: str, level: int, name: str = "", fields: tuple[str, ...] | None = None) -> None:
         self.scope = scope
-        self.subsystem, _, self.component = scope.partition(".")
+        subsystem, _, component = scope.partition(".")
         self.level = int(level)
+        self.place = (self.level, subsystem, component)
         self.name = name
         self.fields = fields
         self.has_body = True
+
+    @property
+    def subsystem(self) -> str:
+        """First half of the scope."""
+        return self.place[1]
+
+    @property
+    def component(self) -> str:
+        """Second half of the scope."""
+        return self.place[2]
 
     @classmethod
     def of_subsystem(cls, subsystem: str, component: str, level: int) -> "Site":
         """Return the place of ``log_event`` calls: every field of theirs is data."""
         site = cls(f"{subsystem}.{component}" if component else subsystem, level)
-        site.subsystem, site.component, site.has_body = subsystem, component, False
+        site.place, site.has_body = (site.level, subsystem, component), False
         return site
