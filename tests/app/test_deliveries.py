@@ -7,7 +7,7 @@ import pytest
 from firstlight.app import deliveries
 from firstlight.app.deliveries import Deliveries
 from firstlight.app.self_metrics import SelfMetrics
-from firstlight.errors import DecodeError, PayloadTooLarge
+from firstlight.errors import DecodeError, Overloaded, PayloadTooLarge
 
 
 class Door:
@@ -74,3 +74,41 @@ def test_large_bodies_go_one_after_another(door, monkeypatch, size, most) -> Non
         thread.join()
     assert len(door.seen) == 4
     assert door.most_inside <= most
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("00112233445566ff-258", b"FL\x00\x11\x22\x33\x44\x55\x66\xff\0\0\0\0\1\2"),
+        (f"00112233445566ff-{2**48 - 1}", b"FL\x00\x11\x22\x33\x44\x55\x66\xff" + b"\xff" * 6),
+        (f"00112233445566ff-{2**48}", b""),
+        ("", b""),
+        ("00112233445566FF-1", b""),
+        ("00112233445566ff-1 ", b""),
+        ("00112233445566ff-\u0663", b""),
+    ],
+)
+def test_a_delivery_is_named_by_its_header(header, name) -> None:
+    assert deliveries.delivery_name(header) == name
+
+
+def test_a_delivery_sent_again_while_its_first_copy_is_at_work_is_put_off(door) -> None:
+    taken = make(door)
+    inside, go_on = threading.Event(), threading.Event()
+    first = door.handle
+
+    def slowly(*arguments):
+        inside.set()
+        go_on.wait(30)
+        return first(*arguments)
+
+    door.handle = slowly
+    thread = threading.Thread(target=taken.take, args=("logs", "", "", deque([b"x"]), "00112233445566ff-1"))
+    thread.start()
+    inside.wait(30)
+    with pytest.raises(Overloaded):
+        taken.take("logs", "", "", deque([b"x"]), "00112233445566ff-1")
+    go_on.set()
+    thread.join()
+    taken.take("logs", "", "", deque([b"x"]), "00112233445566ff-1")
+    assert len(door.seen) == 2
