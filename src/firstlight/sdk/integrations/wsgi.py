@@ -104,6 +104,10 @@ class Body:
             self._exchange.leave(before)
             self._exchange.end(None, route_of(self._environ))
 
+    def __del__(self) -> None:
+        # A server that loses its client may forget to close.
+        self._exchange.end(None, route_of(self._environ))
+
 
 class SizedBody(Body):
     """The same for a body that knows how many parts it has: servers send one part with its length."""
