@@ -10,6 +10,7 @@ from firstlight.export.memory import MemoryExporter
 from firstlight.model import Level
 from firstlight.sdk.client import Telemetry
 from firstlight.sdk.delivery import Delivery, Limits
+from firstlight.sdk.volume import Volume
 
 
 def recorder(memory: MemoryExporter, **arguments: object) -> Telemetry:
@@ -48,6 +49,19 @@ def test_rules_of_volume_change_at_once() -> None:
     assert (telemetry.volume.trace_ratio, telemetry.volume.site_rate_per_s) == (0.5, 5)
     assert telemetry.volume.event_ratios == {"orders": 0.1, "pulse": 0.25}
     assert telemetry.volume.when_full == "drop_oldest"
+    telemetry.shutdown()
+
+
+def test_what_was_not_changed_stays_as_the_program_has_set_it() -> None:
+    rules = Volume(trace_ratio=0.5, site_rate_per_s=7, event_ratios={"orders": 0.5})
+    telemetry = recorder(MemoryExporter(), level="error", volume=rules)
+    telemetry.set_level(Level.DEBUG)
+    telemetry.integrate_subsystem("memory", config={"sample_ratio": 0.25, "enabled": False})
+    update_settings({"recording.limits.overhead_ratio": 0.1}, telemetry)
+    ratios = {"orders": 0.5, "memory": 0.25}
+    assert telemetry.volume == Volume(trace_ratio=0.5, site_rate_per_s=7, event_ratios=ratios, overhead_ratio=0.1)
+    assert telemetry.threshold("") == Level.DEBUG
+    assert telemetry.threshold("memory") > Level.CRITICAL
     telemetry.shutdown()
 
 

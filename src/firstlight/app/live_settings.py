@@ -1,6 +1,6 @@
 """Settings that may be changed while records are taken, and what is done when they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
@@ -31,6 +31,16 @@ _LIMITS = {
     "exit_s": "exit_s",
 }
 
+_VOLUME = {
+    "sampling.trace_ratio": "trace_ratio",
+    "sampling.keep_failed_traces": "keep_failed_traces",
+    "sampling.event_ratios": "event_ratios",
+    "limits.site_rate_per_s": "site_rate_per_s",
+    "limits.overhead_ratio": "overhead_ratio",
+    "limits.busy_load_ratio": "busy_load_ratio",
+    "buffer.when_full": "when_full",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class InForce:
@@ -53,22 +63,37 @@ def in_force(telemetry: Telemetry) -> InForce | None:
     return _in_force.get(telemetry)
 
 
-def put_in_force(telemetry: Telemetry, new: InForce, volume: Volume) -> None:
-    """Let ``telemetry`` go by levels, rules of volume and switch of ``new``, and say what could not be heeded."""
+def said(resolved: Resolved) -> frozenset[str]:
+    """Return the paths of what somebody has set; the other settings have their defaults."""
+    return frozenset(path for path, source in resolved.sources.items() if source != "default")
+
+
+def put_in_force(telemetry: Telemetry, new: InForce, paths: Set[str]) -> None:
+    """Let ``telemetry`` go by the levels, the rules of volume and the switch of ``new``, as far as ``paths`` name them.
+
+    What could not be heeded is said in the log.
+    """
     before = _in_force.get(telemetry)
     _in_force[telemetry] = new
-    for scope, level in _thresholds(new.resolved).items():
+    for scope, level in _thresholds(new.resolved, paths).items():
         telemetry.set_level(level, scope)
-    for scope, one in new.resolved.settings.recording.subsystems.items():
-        telemetry.switch(scope, on=one.enabled)
-    telemetry.set_volume(volume)
+    if f"{RECORDING}subsystems" in paths:
+        for scope, one in new.resolved.settings.recording.subsystems.items():
+            telemetry.switch(scope, on=one.enabled)
+    volume = volume_by(new.resolved, telemetry.volume, paths)
+    if volume != telemetry.volume:
+        telemetry.set_volume(volume)
     _switch(telemetry, new, before)
     if new.resolved.remarks:
         telemetry.troubles.say("settings", "; ".join(new.resolved.remarks))
 
 
-def changed(before: Resolved, changes: Mapping[str, Any]) -> Resolved:
-    """Return the settings after ``changes``, which are nested or by dotted path; maps are added to.
+def changed(before: Resolved, changes: Mapping[str, Any]) -> tuple[Resolved, frozenset[str]]:
+    """Return the settings after ``changes``, and the paths of those; maps are added to.
+
+    Args:
+        before: the settings before.
+        changes: nested or by dotted path.
 
     Raises:
         ConfigError: a change is wrong, or of a setting that is not live.
@@ -76,31 +101,23 @@ def changed(before: Resolved, changes: Mapping[str, Any]) -> Resolved:
     layer = from_mapping(changes, LEAVES, "update")
     for path in layer:
         if not LEAVES[path].live:
-            raise ConfigError(
-                path, "update", f"cannot change while records are taken, only these can: {', '.join(LIVE)}"
-            )
-    return laid_over(before, layer)
+            problem = f"cannot change while records are taken, only these can: {', '.join(LIVE)}"
+            raise ConfigError(path, "update", problem)
+    return laid_over(before, layer), frozenset(layer)
 
 
-def limits_by(resolved: Resolved, otherwise: Limits) -> Limits:
-    """Return the limits that somebody has set, the others as in ``otherwise``."""
-    said = {name: path for path, name in _LIMITS.items() if resolved.sources[f"{RECORDING}{path}"] != "default"}
-    return replace(otherwise, **{name: resolved.value(f"{RECORDING}{path}") for name, path in said.items()})
+def limits_by(resolved: Resolved, otherwise: Limits, paths: Set[str]) -> Limits:
+    """Return the limits that ``paths`` name, the others as in ``otherwise``."""
+    return replace(otherwise, **_values(resolved, _LIMITS, paths))
 
 
-def volume_by(settings: RecordingSettings) -> Volume:
-    """Return the rules of volume."""
-    sampling, limits = settings.sampling, settings.limits
-    shares = {scope: one.sample_ratio for scope, one in settings.subsystems.items() if one.sample_ratio < 1}
-    return Volume(
-        trace_ratio=sampling.trace_ratio,
-        keep_failed_traces=sampling.keep_failed_traces,
-        event_ratios={**shares, **sampling.event_ratios},
-        site_rate_per_s=limits.site_rate_per_s,
-        overhead_ratio=limits.overhead_ratio,
-        busy_load_ratio=limits.busy_load_ratio,
-        when_full=settings.buffer.when_full,
-    )
+def volume_by(resolved: Resolved, otherwise: Volume, paths: Set[str]) -> Volume:
+    """Return the rules of volume that ``paths`` name, the others as in ``otherwise``."""
+    subsystems = resolved.settings.recording.subsystems if f"{RECORDING}subsystems" in paths else {}
+    shares = {scope: one.sample_ratio for scope, one in subsystems.items()}
+    values = _values(resolved, _VOLUME, paths)
+    ratios = {**otherwise.event_ratios, **shares, **values.pop("event_ratios", {})}
+    return replace(otherwise, event_ratios=ratios, **values)
 
 
 def bound(telemetry: Telemetry, delivery: Delivery, limits: Limits) -> None:
@@ -128,13 +145,22 @@ def redactor_by(settings: RecordingSettings) -> "Redactor":
     return Redactor(policy)
 
 
-def _thresholds(resolved: Resolved) -> dict[str, Level]:
+def _values(resolved: Resolved, names: Mapping[str, str], paths: Set[str]) -> dict[str, Any]:
+    """Return the values of the settings in ``names`` that ``paths`` name too, by the name that ``names`` gives them."""
+    found = {f"{RECORDING}{path}": name for path, name in names.items()}
+    return {name: resolved.value(path) for path, name in found.items() if path in paths}
+
+
+def _thresholds(resolved: Resolved, paths: Set[str]) -> dict[str, Level]:
     settings = resolved.settings.recording
-    found = {scope: _threshold(name) for scope, name in settings.levels.items()}
-    if resolved.sources[f"{RECORDING}level"] != "default":
-        found[""] = _threshold(settings.level)
-    found |= {scope: _threshold(one.level) for scope, one in settings.subsystems.items() if one.level}
-    return found
+    names: dict[str, str] = {}
+    if f"{RECORDING}level" in paths:
+        names[""] = settings.level
+    if f"{RECORDING}levels" in paths:
+        names |= settings.levels
+    if f"{RECORDING}subsystems" in paths:
+        names |= {scope: one.level for scope, one in settings.subsystems.items() if one.level}
+    return {scope: _threshold(name) for scope, name in names.items()}
 
 
 def _threshold(name: str) -> Level:

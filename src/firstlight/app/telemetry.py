@@ -8,7 +8,7 @@ from typing import Any
 from firstlight import plugins
 from firstlight.app.destinations import MakeExporter, destinations, made_at_once
 from firstlight.app.identity import sender
-from firstlight.app.live_settings import InForce, bound, changed, in_force, limits_by, put_in_force, volume_by
+from firstlight.app.live_settings import InForce, bound, changed, in_force, limits_by, put_in_force, said
 from firstlight.app.settings import Configuration, Resolved, default_data_dir, recording
 from firstlight.errors import UsageError
 from firstlight.model import Level
@@ -104,8 +104,10 @@ def configure(  # noqa: PLR0913 - each is one thing a host may want to say
         make = made_at_once(make, one.ledger)
     delivery = Delivery(make, sender(settings.service, settings.attributes))
     if settings.enabled:
-        one.deliver(delivery, limits or limits_by(resolved, one.limits))
-    put_in_force(one, InForce(resolved, delivery), volume or volume_by(settings))
+        one.deliver(delivery, limits or limits_by(resolved, one.limits, said(resolved)))
+    put_in_force(one, InForce(resolved, delivery), said(resolved))
+    if volume is not None:
+        one.set_volume(volume)
     return one
 
 
@@ -124,9 +126,9 @@ def update_settings(changes: Mapping[str, Any], telemetry: Telemetry | None = No
     before = in_force(one)
     if before is None:
         raise UsageError("this recorder was not made by firstlight.get() or firstlight.configure()")
-    resolved = changed(before.resolved, changes)
-    bound(one, before.delivery, limits_by(resolved, one.limits))
-    put_in_force(one, InForce(resolved, before.delivery), volume_by(resolved.settings.recording))
+    resolved, paths = changed(before.resolved, changes)
+    bound(one, before.delivery, limits_by(resolved, one.limits, paths))
+    put_in_force(one, InForce(resolved, before.delivery), paths)
 
 
 def _own(resolved: Resolved | None, environ: Mapping[str, str] | None) -> Telemetry:
@@ -141,8 +143,8 @@ def _own(resolved: Resolved | None, environ: Mapping[str, str] | None) -> Teleme
 def _built(resolved: Resolved, limits: Limits | None, environ: Mapping[str, str] | None) -> Telemetry:
     settings = resolved.settings.recording
     delivery = Delivery(_by_settings(resolved, environ), sender(settings.service, settings.attributes))
-    telemetry = Telemetry(delivery, limits or limits_by(resolved, Limits()))
-    put_in_force(telemetry, InForce(resolved, delivery), volume_by(settings))
+    telemetry = Telemetry(delivery, limits or limits_by(resolved, Limits(), said(resolved)))
+    put_in_force(telemetry, InForce(resolved, delivery), said(resolved))
     return telemetry
 
 
