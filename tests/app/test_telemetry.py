@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,24 @@ def test_a_wrong_level_in_the_environment_is_not_the_recording_programs_problem(
     telemetry = build(QUICK, {"FIRSTLIGHT_LEVEL": "loudly"})
     assert telemetry.threshold("") == Level.INFO
     assert "loudly" in caplog.text
+
+
+def test_a_remark_may_be_recorded_by_the_recorder_that_makes_it() -> None:
+    program = (
+        "import logging, firstlight\n"
+        "logging.getLogger().addHandler(firstlight.LoggingHandler())\n"
+        "firstlight.get().event('step')\n"
+        "print('went on')"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"FIRSTLIGHT_LEVEL": "loudly", "FIRSTLIGHT_RECORDING_EXIT_S": "0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert outcome.stdout == "went on\n", outcome.stderr
 
 
 def test_a_lake_is_written_without_a_hub(tmp_path: Path) -> None:

@@ -69,10 +69,7 @@ def said(resolved: Resolved) -> frozenset[str]:
 
 
 def put_in_force(telemetry: Telemetry, new: InForce, paths: Set[str]) -> None:
-    """Let ``telemetry`` go by the levels, the rules of volume and the switch of ``new``, as far as ``paths`` name them.
-
-    What could not be heeded is said in the log.
-    """
+    """Let ``telemetry`` go by levels, rules of volume and switch of ``new``, as far as ``paths`` name them."""
     before = _in_force.get(telemetry)
     _in_force[telemetry] = new
     for scope, level in _thresholds(new.resolved, paths).items():
@@ -84,8 +81,12 @@ def put_in_force(telemetry: Telemetry, new: InForce, paths: Set[str]) -> None:
     if volume != telemetry.volume:
         telemetry.set_volume(volume)
     _switch(telemetry, new, before)
-    if new.resolved.remarks:
-        telemetry.troubles.say("settings", "; ".join(new.resolved.remarks))
+
+
+def say_remarks(telemetry: Telemetry, resolved: Resolved) -> None:
+    """Say in the log what could not be heeded."""
+    if resolved.remarks:
+        telemetry.troubles.say("settings", "; ".join(resolved.remarks))
 
 
 def changed(before: Resolved, changes: Mapping[str, Any]) -> tuple[Resolved, frozenset[str]]:

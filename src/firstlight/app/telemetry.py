@@ -8,7 +8,7 @@ from typing import Any
 from firstlight import plugins
 from firstlight.app.destinations import MakeExporter, destinations, made_at_once
 from firstlight.app.identity import sender
-from firstlight.app.live_settings import InForce, bound, changed, in_force, limits_by, put_in_force, said
+from firstlight.app.live_settings import InForce, bound, changed, in_force, limits_by, put_in_force, said, say_remarks
 from firstlight.app.settings import Configuration, Resolved, default_data_dir, recording
 from firstlight.errors import UsageError
 from firstlight.model import Level
@@ -23,7 +23,7 @@ _telemetry: Telemetry | None = None
 
 def get() -> Telemetry:
     """Return the recorder of this process; made, but not yet sending, when it is first asked for."""
-    return _own(None, None)
+    return _telemetry or _own()
 
 
 def build(limits: Limits | None = None, environ: Mapping[str, str] | None = None) -> Telemetry:
@@ -32,7 +32,10 @@ def build(limits: Limits | None = None, environ: Mapping[str, str] | None = None
     Whoever merely records did not write those and must not fail because of them, so what is wrong in them is left out
     and said once.
     """
-    return _built(recording(environ=environ, strict=False), limits, environ)
+    resolved = recording(environ=environ, strict=False)
+    telemetry = _built(resolved, limits, environ)
+    say_remarks(telemetry, resolved)
+    return telemetry
 
 
 def configure(  # noqa: PLR0913 - each is one thing a host may want to say
@@ -99,6 +102,7 @@ def configure(  # noqa: PLR0913 - each is one thing a host may want to say
     resolved = recording(arguments, config, environ=environ)
     settings = resolved.settings.recording
     one = telemetry or _own(resolved, environ)
+    say_remarks(one, resolved)
     make = _by_settings(resolved, environ) if exporter is None else _given(exporter)
     if settings.enabled:
         make = made_at_once(make, one.ledger)
@@ -131,13 +135,17 @@ def update_settings(changes: Mapping[str, Any], telemetry: Telemetry | None = No
     put_in_force(one, InForce(resolved, before.delivery), paths)
 
 
-def _own(resolved: Resolved | None, environ: Mapping[str, str] | None) -> Telemetry:
-    """Return this process's recorder, made by the settings when there is none yet."""
+def _own(resolved: Resolved | None = None, environ: Mapping[str, str] | None = None) -> Telemetry:
+    """Return this process's recorder, made by ``resolved`` or else by its surroundings when there is none yet."""
     global _telemetry  # noqa: PLW0603 - one per process is what it is for
+    found = resolved or recording(environ=environ, strict=False)
     with _lock:
-        if _telemetry is None:
-            _telemetry = _built(resolved or recording(environ=environ, strict=False), None, environ)
-        return _telemetry
+        is_new = _telemetry is None
+        _telemetry = made = _telemetry or _built(found, None, environ)
+    if is_new and resolved is None:
+        # Not before it can be had: a handler of the log may be one that records.
+        say_remarks(made, found)
+    return made
 
 
 def _built(resolved: Resolved, limits: Limits | None, environ: Mapping[str, str] | None) -> Telemetry:
