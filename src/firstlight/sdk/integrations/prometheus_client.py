@@ -19,7 +19,7 @@ from firstlight.model import Batch, Exemplar, Kind, Resource, Series
 from firstlight.model.series import sorted_labels
 from firstlight.sdk.observable import Example, Reading
 from firstlight.sdk.plain import text
-from firstlight.sdk.report import Reporter
+from firstlight.sdk.report import SDK_SCOPE, Reporter
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry
@@ -57,11 +57,11 @@ def report_prometheus_client(telemetry: "Telemetry", registry: Collects) -> Call
 
     The scope is ``prometheus_client``.  Times at which its series were created are left out.
     """
-    source = RegistrySource(registry)
-    telemetry.registry.add_source(source)
-    telemetry.scope(SCOPE).counter(
+    reads = telemetry.scope(SDK_SCOPE).counter(
         "firstlight_sdk_prometheus_client_reads_total", help="Times a registry of prometheus_client was read."
     )
+    source = RegistrySource(registry, reads.inc)
+    telemetry.registry.add_source(source)
 
     def undo() -> None:
         telemetry.registry.remove_source(source)
@@ -74,14 +74,17 @@ class RegistrySource:
 
     Args:
         registry: what to collect from.
+        count: called at each read.
     """
 
-    def __init__(self, registry: Collects) -> None:
+    def __init__(self, registry: Collects, count: Callable[[], object]) -> None:
         self._registry = registry
+        self._count = count
         self._shown: dict[Series, Any] = {}
 
     def read(self) -> list[Reading]:
         """Return every sample; an exemplar only the first time it is there."""
+        self._count()
         mark = _reading.set(True)
         try:
             readings: list[Reading] = []
