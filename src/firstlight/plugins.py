@@ -20,6 +20,8 @@ BUILTINS: dict[str, dict[str, str]] = {
         "lake": "firstlight.store.sink:LakeExporter",
         "memory": "firstlight.export.memory:MemoryExporter",
         "otlp": "firstlight.export.otlp:OtlpExporter",
+        "prometheus": "firstlight.export.prometheus:PrometheusFileExporter",
+        "scrape": "firstlight.export.scrape:ScrapeExporter",
     },
     "receiver": {
         "host": "firstlight.ingest.host:HostReceiver",

@@ -14,8 +14,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _TYPES = frozenset({"counter", "gauge", "histogram", "summary", "untyped"})
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("", "_sum", "_count")}
-_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_:]")
 _SPECIAL_VALUES = {float("inf"): "+Inf", float("-inf"): "-Inf"}
 _LABEL_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
@@ -119,7 +119,7 @@ def decode(data: bytes) -> list[Family]:
 
 
 def _family_lines(family: Family) -> Iterator[str]:
-    _check(_METRIC_NAME, "metric", family.name)
+    _check(METRIC_NAME, "metric", family.name)
     if family.type not in _TYPES:
         raise UsageError(f"no metric type {family.type!r}; use one of {', '.join(sorted(_TYPES))}")
     if family.help:
@@ -137,7 +137,7 @@ def _label_set(labels: Labels) -> str:
     if not labels:
         return ""
     for name, _ in labels:
-        _check(_LABEL_NAME, "label", name)
+        _check(LABEL_NAME, "label", name)
     return "{" + ",".join(f'{name}="{value.translate(_LABEL_ESCAPES)}"' for name, value in labels) + "}"
 
 
@@ -180,12 +180,12 @@ class _Reader:
             self._types[name] = rest
 
     def _declare(self, name: str) -> None:
-        if not _METRIC_NAME.fullmatch(name):
+        if not METRIC_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a metric name")
         self._samples.setdefault(name, [])
 
     def _sample(self, line: str) -> None:
-        name_match = _METRIC_NAME.match(line)
+        name_match = METRIC_NAME.match(line)
         if name_match is None:
             raise ValueError(f"a metric name should stand at the beginning of {line!r}")
         labels, rest = _labels(line[name_match.end() :].lstrip(" \t"))

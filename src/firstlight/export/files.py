@@ -113,7 +113,7 @@ class RotatingFile:
             self._prepare(len(rows))
             self._write(rows if self._size_bytes else self._header + rows)
         except OSError as error:
-            raise _explained(error, self._directory) from error
+            raise explained(error, self._directory) from error
 
     def close(self) -> None:
         """Finish the present file; the next rows begin another.
@@ -125,7 +125,7 @@ class RotatingFile:
         try:
             self._finish()
         except OSError as error:
-            raise _explained(error, self._directory) from error
+            raise explained(error, self._directory) from error
         finally:
             if self._compressor is not None:
                 self._compressor.wait()
@@ -256,7 +256,8 @@ def _begin(directory: Path, stem: str, suffix: str, now_ns: int) -> tuple[Path, 
     raise FileExistsError(errno.EEXIST, f"no free name for {stem} in {directory}")
 
 
-def _explained(error: OSError, directory: Path) -> Unavailable:
+def explained(error: OSError, directory: Path) -> Unavailable:
+    """Return the error of ours that says the same; every refusal of a disk may pass."""
     if error.errno in _FULL:
         return StorageFull(f"no space left for {directory}; free some or choose another directory", RETRY_AFTER_S)
     return Unavailable(f"cannot write in {directory}: {error.strerror or error}", RETRY_AFTER_S)
