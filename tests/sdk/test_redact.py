@@ -237,7 +237,7 @@ def test_ordinary_text_is_left(text: str) -> None:
     assert untouched(text)
 
 
-@given(st.integers(0, 2**128 - 1), st.integers(1_000_000_000, 2_200_000_000), st.integers(0, 10**9 - 1))
+@given(st.integers(0, 2**128 - 1), st.integers(1_000_000_000, 2_100_000_000), st.integers(0, 10**9 - 1))
 def test_ids_and_times_are_left(number: int, seconds: int, nanoseconds: int) -> None:
     times = {
         "s": seconds,
@@ -246,7 +246,7 @@ def test_ids_and_times_are_left(number: int, seconds: int, nanoseconds: int) -> 
         "ns": seconds * 10**9 + nanoseconds,
     }
     fields = {**times, **{f"{unit} text": str(time) for unit, time in times.items()}, "float": nanoseconds / 3e9}
-    fields |= {"uuid": str(uuid.UUID(int=number)), "hex": f"{number:032x}", "big": number}
+    fields |= {"uuid": str(uuid.UUID(int=number)), "hex": f"{number:032x}"}
     event = Event(0, "x", attributes=fields)
     Redactor().batch([event], [])
     assert event.attributes is fields

@@ -31,7 +31,7 @@ def test_a_line_becomes_an_event_with_its_scope_level_place_and_extras(log: logg
         log.warning("only %d left", 2, extra={"article": "lamp"})
     (event,) = captured.events
     assert (event.subsystem, event.component, event.level) == ("shop", "checkout.cart", Level.WARN)
-    assert (event.name, event.body) == ("", "only 2 left")
+    assert (event.name, event.body) == ("only %d left", "only 2 left")
     assert event.attributes["article"] == "lamp"
     assert event.attributes["code.file.path"] == __file__
     assert event.attributes["code.function.name"] == sys._getframe().f_code.co_name
