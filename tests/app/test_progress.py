@@ -32,9 +32,9 @@ def test_what_has_no_number_is_never_known(name: bytes) -> None:
 
 def test_a_second_copy_waits_for_the_first() -> None:
     progress = Progress()
-    with progress.turn(numbered(A, 1)), progress.turn(numbered(B, 1)):
-        with pytest.raises(Overloaded), progress.turn(numbered(A, 1)):
-            pass
+    turns = progress.turn(numbered(A, 1)), progress.turn(numbered(B, 1))
+    with turns[0], turns[1], pytest.raises(Overloaded), progress.turn(numbered(A, 1)):
+        pass
     with progress.turn(numbered(A, 1)):
         pass
 

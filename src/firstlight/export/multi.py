@@ -45,7 +45,7 @@ class MultiExporter:
         called = list(names) or _numbered([type(exporter).__name__ for exporter in exporters])
         if len(called) != len(exporters):
             raise UsageError(f"{len(exporters)} exporters need as many names, not {len(called)}")
-        on_dropped = on_dropped or _nobody
+        on_dropped = _nobody if on_dropped is None else on_dropped
         self._lanes = [Lane(*pair, queue_rows, on_dropped) for pair in zip(called, exporters, strict=True)]
         self._close_s = close_s
         self._closed = False

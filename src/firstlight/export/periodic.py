@@ -43,7 +43,7 @@ class PeriodicExporter:
         self._exporter = exporter
         self._interval_s = interval_s
         self._max_rows = max_rows
-        self._on_moved = on_moved or nobody
+        self._on_moved = nobody if on_moved is None else on_moved
         self._due_s = monotonic() + interval_s * (1 - uniform(0, JITTER_RATIO))  # noqa: S311
         self._retry_s = 0.0
         self._held: list[Batch] = []

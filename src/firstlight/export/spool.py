@@ -79,7 +79,7 @@ class SpoolExporter:
         self._directory = Path(directory).absolute()
         self._max_bytes = max_bytes
         self._sync = sync
-        self._on_moved = on_moved or nobody
+        self._on_moved = nobody if on_moved is None else on_moved
         self._closed = False
         self._begin()
 
