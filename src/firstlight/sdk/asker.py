@@ -45,7 +45,8 @@ class Asker:
         """Start the thread, as long as the interpreter still can."""
         if self._worker is None:
             self._worker = _Worker(self._troubles)
-            finalize(self, self._worker.rounds.put, None)
+            # Not at the end of the process: the last report is still to come then.
+            finalize(self, self._worker.rounds.put, None).atexit = False
 
     def ask(self, sources: list[Source]) -> list[Reading]:
         """Return what they answer within ``ROUND_S``; called by any thread."""
