@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from firstlight.app.telemetry import get
+from firstlight.sdk.integrations.hooks import install_hooks
 from firstlight.sdk.integrations.import_hook import ImportHook
 from firstlight.sdk.integrations.runtime import instrument_runtime
 from firstlight.sdk.integrations.servers import Servers
 from firstlight.sdk.integrations.terminate import deliver_before_terminating
+from firstlight.sdk.integrations.warnings import install_warnings
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -31,7 +33,7 @@ def begin(environ: Mapping[str, str] | None = None) -> bool:
     if environment.get(ENABLED_VARIABLE, "").strip().lower() in _NO or _is_resource_tracker():
         return False
     telemetry = get()
-    for part in (_logging, _terminating, _servers, _runtime):
+    for part in (_logging, _terminating, _faults, _warnings, _servers, _runtime):
         _tried(part, telemetry)
     return True
 
@@ -71,6 +73,14 @@ def _servers(telemetry: "Telemetry") -> None:
     hook = ImportHook(_report)
     for name, treat in Servers(telemetry).treatments().items():
         hook.when_imported(name, treat)
+
+
+def _faults(telemetry: "Telemetry") -> None:
+    install_hooks(telemetry)
+
+
+def _warnings(telemetry: "Telemetry") -> None:
+    install_warnings(telemetry)
 
 
 def _runtime(telemetry: "Telemetry") -> None:
