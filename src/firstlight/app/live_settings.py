@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
@@ -80,6 +81,7 @@ def put_in_force(telemetry: Telemetry, new: InForce, paths: Set[str]) -> None:
     volume = volume_by(new.resolved, telemetry.volume, paths)
     if volume != telemetry.volume:
         telemetry.set_volume(volume)
+    telemetry.redaction.use(partial(redactor_by, new.resolved.settings.recording))
     _switch(telemetry, new, before)
 
 

@@ -21,6 +21,7 @@ from firstlight.sdk.gates import is_event, rows_of
 from firstlight.sdk.instruments import Definition, Instrument
 from firstlight.sdk.ledger import Counts, Ledger
 from firstlight.sdk.outbox import Outbox
+from firstlight.sdk.redaction import Redaction
 from firstlight.sdk.registry import Registry
 from firstlight.sdk.report import Reporter
 from firstlight.sdk.scope import Scope
@@ -88,6 +89,7 @@ class Telemetry(BySubsystem):
         self._converter = Converter(self.ledger, self.troubles, SpanSeconds(self.registry, self.troubles).observe)
         self._reporter = Reporter(self.registry, self.ledger)
         self.sieve = Sieve(self.ledger)
+        self.redaction = Redaction(self.ledger, self.troubles)
         self.volume = Volume()
         self._fallback = fallback
         self._delivery = None
@@ -323,7 +325,14 @@ class Telemetry(BySubsystem):
         self._ended = False
         self._grace_ends_s = monotonic() + GRACE_S
         stages = Stages(
-            self.front, self.sieve, self.registry, self._converter, self._reporter, self.ledger, self.troubles
+            self.front,
+            self.sieve,
+            self.registry,
+            self._converter,
+            self.redaction,
+            self._reporter,
+            self.ledger,
+            self.troubles,
         )
         self._drain = Drain(stages, self._target, self._pace(), self._spent_ns, self._own_threads)
         self.front.gate(self._first)

@@ -12,6 +12,7 @@ from firstlight.sdk.front import Front
 from firstlight.sdk.governor import Governor
 from firstlight.sdk.ledger import Ledger, Rows
 from firstlight.sdk.outbox import BATCH_ROWS, Outbox
+from firstlight.sdk.redaction import Redaction
 from firstlight.sdk.registry import Registry
 from firstlight.sdk.report import Reporter
 from firstlight.sdk.sieve import Sieve
@@ -38,6 +39,7 @@ class Stages(NamedTuple):
     sieve: Sieve
     registry: Registry
     converter: Converter
+    redaction: Redaction
     reporter: Reporter
     ledger: Ledger
     troubles: Troubles
@@ -66,6 +68,10 @@ class Drain:
         pace: see :class:`Pace`.
         spent_ns: processor time that delivering took so far.
         own_threads: identities of the recorder's threads.
+
+    Attributes:
+        thread: the one that drives, once it is started.
+        governor: watches the cost.
     """
 
     def __init__(
@@ -148,11 +154,13 @@ class Drain:
         stages = self._stages
         self.governor.begin()
         stages.sieve.factor = self.governor.look(self._pace.volume)
+        stages.ledger.overhead_ratio = self.governor.overhead_ratio
         records = stages.front.take()
         kept = stages.sieve.sift(records)
         for start in range(0, len(kept), BATCH_ROWS):
             batch = Batch(target.resource)
             stages.converter.add(kept[start : start + BATCH_ROWS], batch)
+            stages.redaction.apply(batch)
             self._put(target.outbox, batch)
             self._bounded()
         self.governor.end(len(records))

@@ -50,6 +50,8 @@ class Counts(NamedTuple):
         dropped: lost, by reason.
         export_errors: tries of a delivery that failed.
         misuses: calls that could not be understood.
+        redacted: values that were hidden, by kind.
+        overhead_ratio: share of one core that recording took in the last second, when it was last measured.
     """
 
     recorded: Rows
@@ -57,6 +59,8 @@ class Counts(NamedTuple):
     dropped: dict[str, Rows]
     export_errors: int
     misuses: int
+    redacted: dict[str, int]
+    overhead_ratio: float
 
 
 class Ledger:
@@ -76,6 +80,8 @@ class Ledger:
         self._dropped: dict[str, Rows] = {}
         self._export_errors = 0
         self._misuses = 0
+        self.redacted: dict[str, int] = {}
+        self.overhead_ratio = 0.0
         self.shed_events = Tally()
         self.shed_spans = Tally()
         self.late_events = Tally()
@@ -123,4 +129,12 @@ class Ledger:
                 reason: rows for reason, rows in (("backlog", shed), ("closed", late)) if any(rows)
             }
             recorded = self._recorded.plus(shed).plus(late)
-            return Counts(recorded, self._exported, dropped, self._export_errors, self._misuses)
+            return Counts(
+                recorded,
+                self._exported,
+                dropped,
+                self._export_errors,
+                self._misuses,
+                self.redacted,
+                self.overhead_ratio,
+            )

@@ -49,6 +49,8 @@ class Reporter:
         batch = Batch(resource)
         for name, labels, value in (*_own(self._ledger.counts()), *_of_registry(self._registry)):
             batch.add_sample(_series(resource, SDK_SCOPE, name, labels), now_ns, value)
+        overhead_ratio = _series(resource, SDK_SCOPE, "firstlight_sdk_overhead_ratio", (), Kind.GAUGE)
+        batch.add_sample(overhead_ratio, now_ns, self._ledger.overhead_ratio)
         yield batch
 
     def _lines(self, resource: Resource, now_ns: int) -> list[Batch]:
@@ -139,8 +141,8 @@ def _sent_by(resource: Resource, series: Series) -> tuple[int, Series]:
     return sent.id(), sent
 
 
-def _series(resource: Resource, scope: str, name: str, labels: Labels) -> Series:
-    return Series(name, labels, resource.service, resource.session_id, scope, "value", Kind.COUNTER)
+def _series(resource: Resource, scope: str, name: str, labels: Labels, kind: Kind = Kind.COUNTER) -> Series:
+    return Series(name, labels, resource.service, resource.session_id, scope, "value", kind)
 
 
 def _own(counts: Counts) -> Iterator[tuple[str, Labels, float]]:
@@ -153,6 +155,8 @@ def _own(counts: Counts) -> Iterator[tuple[str, Labels, float]]:
                 yield "firstlight_sdk_dropped_total", (("reason", reason), *pairs), float(lost)
     yield "firstlight_sdk_export_errors_total", (), float(counts.export_errors)
     yield "firstlight_sdk_misuses_total", (), float(counts.misuses)
+    for kind, values in counts.redacted.items():
+        yield "firstlight_sdk_redacted_total", (("kind", kind),), float(values)
 
 
 def _of_registry(registry: Registry) -> Iterator[tuple[str, Labels, float]]:
