@@ -1,6 +1,8 @@
 import gc
 import logging
 import os
+import subprocess
+import sys
 import threading
 from threading import Event
 
@@ -124,3 +126,22 @@ def test_a_forked_child_asks_too(recorder: Recorder) -> None:
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         assert pipe.read() == b"True"
+
+
+def test_the_last_report_of_a_process_asks_too() -> None:
+    program = """
+from firstlight.model import Resource
+from firstlight.sdk.client import Delivery, Telemetry
+
+class Printer:
+    def export(self, batch):
+        names = [batch.series[series_id].name for series_id in batch.samples.series_ids]
+        print([value for name, value in zip(names, batch.samples.values) if name == "x"])
+    def close(self): pass
+
+delivery = Delivery(lambda _: Printer(), lambda: Resource("shop"))
+telemetry = Telemetry(delivery)
+telemetry.scope("").observe_gauge("x", lambda: 7)
+"""
+    outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "[7.0]\n", "")

@@ -1,5 +1,6 @@
 import math
 from fractions import Fraction
+from threading import Thread
 
 import pytest
 from hypothesis import given, settings
@@ -107,6 +108,47 @@ def test_further_label_values_share_one_line(recorder: Recorder) -> None:
     assert found[("otel.metric.overflow", "true"),] == 7
     assert len(found) == 4
     assert recorder.latest("firstlight_sdk_overflows_total") == {(("metric", "requests_total"),): 7}
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.lists(st.integers(-3, 40), max_size=300), min_size=2, max_size=4))
+def test_folds_are_exact_whatever_the_threads_do(work: list[list[int]]) -> None:
+    recorder = Recorder()
+    scope = recorder.telemetry.scope("web")
+    total, level, moved = scope.counter("total"), scope.gauge("level"), scope.up_down_counter("moved")
+    takers = [
+        scope.histogram("h", buckets=(0, 1, 10)),
+        scope.summary("s", quantiles=(0, 1)),
+        scope.exponential_histogram("e"),
+    ]
+
+    def record(values: list[int]) -> None:
+        for value in values:
+            total.inc()
+            total.add(abs(value))
+            level.inc(value)
+            moved.add(value)
+            for taker in takers:
+                taker.observe(value)
+
+    threads = [Thread(target=record, args=(values,)) for values in work]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        recorder.telemetry.registry.fold()
+    values = [value for each in work for value in each]
+    assert recorder.latest("total") == {(): len(values) + sum(map(abs, values))}
+    assert recorder.latest("moved") == {(): sum(values)}
+    assert recorder.latest("level") == ({(): sum(values)} if values else {})
+    for name in ("h", "s"):
+        assert recorder.latest(name, "count") == {(): len(values)}
+        assert recorder.latest(name, "sum") == {(): sum(values)}
+    assert list(recorder.latest("h", "bucket").values()) == [
+        sum(value <= bound for value in values) for bound in (0, 1, 10, math.inf)
+    ]
+    point = recorder.points("e")[-1]
+    assert (point.count, point.sum, point.zero_count) == (len(values), sum(values), values.count(0))
+    recorder.telemetry.shutdown()
 
 
 def test_registering_again_gives_the_same_and_contradictions_name_both_places(recorder: Recorder) -> None:
