@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BUILTINS: dict[str, dict[str, str]] = {
     "exporter": {
+        "csv": "firstlight.export.csv:CsvExporter",
         "influxdb": "firstlight.export.influx:InfluxFileExporter",
         "influxdb_http": "firstlight.export.influx:InfluxExporter",
         "json": "firstlight.export.jsonl:JsonLinesExporter",

@@ -1,4 +1,4 @@
-"""The present state as a text file, ``prometheus/<service>-<pid>.prom``, as a textfile collector of Prometheus reads it."""
+"""The present state as text, ``prometheus/<service>-<pid>.prom``, for a textfile collector of Prometheus."""
 
 import fcntl
 import os

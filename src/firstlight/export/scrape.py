@@ -18,6 +18,9 @@ DEFAULT_PORT = 9464
 
 PATH = "/metrics"
 TIMEOUT_S = 10.0
+POLL_S = 0.1
+"""How soon it notices that it shall stop."""
+
 _GZIP_LEVEL = 1
 _OPENMETRICS = "application/openmetrics-text"
 _TEXT = "text/plain"
@@ -59,7 +62,7 @@ class ScrapeExporter:
         except (OSError, OverflowError) as error:
             raise UsageError(f"cannot listen at {host}:{port} ({error}); choose another port") from error
         self.address = f"http://{host}:{self._server.server_address[1]}{PATH}"
-        self._thread = Thread(target=self._server.serve_forever, name="firstlight-scrape", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(POLL_S,), name="firstlight-scrape", daemon=True)
         self._thread.start()
 
     def export(self, batch: Batch) -> None:
