@@ -2,9 +2,11 @@ from threading import Thread
 
 import pytest
 
+from firstlight.codecs.packed import pack
 from firstlight.model import Batch, Event, Kind, Resource, Series
 from firstlight.sdk.ledger import Ledger, Rows
-from firstlight.sdk.outbox import BATCH_ROWS, Outbox
+from firstlight.sdk.outbox import BATCH_ROWS, PLAIN_BATCHES, Outbox
+from firstlight.testing import sample_batch
 
 SENDER = Resource("shop")
 
@@ -80,3 +82,38 @@ def test_closing_wakes_whoever_waits(ledger: Ledger) -> None:
     outbox.close()
     waiting.join(30)
     assert not waiting.is_alive()
+
+
+def test_many_batches_wait_packed_and_come_out_as_they_were(ledger: Ledger) -> None:
+    outbox = Outbox(10**6, 0.0, ledger)
+    sent = [sample_batch(SENDER) for _ in range(5 * PLAIN_BATCHES)]
+    for batch in sent:
+        batch.events *= BATCH_ROWS // 2
+        outbox.put(batch)
+    assert outbox._bytes > 0
+    taken = [outbox.take(0) for _ in sent]
+    assert [pack(batch) for batch in taken if batch is not None] == [pack(batch) for batch in sent]
+    assert all(batch is not None and batch.resource is SENDER for batch in taken)
+    assert outbox._bytes == outbox._rows == 0
+
+
+def test_the_bytes_that_wait_are_bounded_and_what_gives_way_is_counted(ledger: Ledger) -> None:
+    outbox = Outbox(10**6, 0.0, ledger, max_bytes=100_000)
+    for _ in range(50):
+        outbox.put(events(BATCH_ROWS))
+        assert outbox._bytes <= 100_000
+    outbox.drop_all("undelivered")
+    dropped = ledger.counts().dropped
+    assert dropped["queue_full"].events + dropped["undelivered"].events == 50 * BATCH_ROWS
+    assert dropped["queue_full"].events > 0
+
+
+def test_what_cannot_be_packed_waits_as_it_is(ledger: Ledger) -> None:
+    outbox = Outbox(10**6, 0.0, ledger)
+    for number in range(2 * PLAIN_BATCHES):
+        batch = events(BATCH_ROWS)
+        batch.events[0].attributes = {"huge": 2**64 + number}
+        outbox.put(batch)
+    first = outbox.take(0)
+    assert first is not None
+    assert first.events[0].attributes == {"huge": 2**64}

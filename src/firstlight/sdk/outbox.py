@@ -44,6 +44,7 @@ class Outbox:
         self._ripe_at_s = 0.0
         self._has_taken = False
         self._hurry = False
+        self._woken = False
         self._closed = False
 
     def put(self, batch: Batch) -> None:
@@ -77,6 +78,7 @@ class Outbox:
             while (wait_s := self._wait_s(deadline_s)) > 0:
                 self._changed.wait(wait_s)
             if not self._batches:
+                self._woken = False
                 return None
             if monotonic() < self._ripe_at_s and not self._is_ripe():
                 return None
@@ -95,6 +97,12 @@ class Outbox:
         """Let nothing linger while a flush is waiting."""
         with self._changed:
             self._hurry = on
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Let the next :meth:`take` that finds nothing return at once."""
+        with self._changed:
+            self._woken = True
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -123,7 +131,7 @@ class Outbox:
         now_s = monotonic()
         if self._batches:
             return 0.0 if self._is_ripe() else min(self._ripe_at_s, deadline_s) - now_s
-        return 0.0 if self._closed else deadline_s - now_s
+        return 0.0 if self._closed or self._woken else deadline_s - now_s
 
     def _is_ripe(self) -> bool:
         return self._hurry or self._rows >= BATCH_ROWS

@@ -6,9 +6,9 @@ many senders do not come back at the same moment, but at least as long as the re
 
 from collections.abc import Callable
 from random import uniform
-from threading import Event, Lock, Thread, current_thread
+from threading import Condition, Event, Lock, Thread, current_thread
 from time import monotonic, thread_time_ns
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from firstlight.errors import FirstlightError, NotReachable, Unavailable
 from firstlight.model import Batch
@@ -53,13 +53,17 @@ class Sink:
     ) -> None:
         self.outbox = outbox
         self._make = exporter
-        self._exporter: Exporter | None = None
+        self._exporter: Any = None
         self._ledger = ledger
         self._troubles = troubles
         self._wake = Event()
-        self._busy = Lock()
         self._settling = Lock()
         self._under_way: Rows | None = None
+        self._asking = Condition()
+        self._asked = self._answered = 0
+        self._asked_until_s = 0.0
+        self._nothing_left = True
+        self._is_ending = False
         self._deadline_s: float | None = None
         self._gave_up = False
         self.thread: Thread | None = None
@@ -78,7 +82,7 @@ class Sink:
         try:
             if self.thread is None:
                 self._deliver_all()
-            return self.outbox.wait_empty(timeout_s) and self._catch_up(end_s - monotonic(), urgent=True)
+            return self.outbox.wait_empty(timeout_s) and self._have_caught_up(end_s - monotonic())
         finally:
             self.outbox.hurry(on=False)
 
@@ -91,27 +95,25 @@ class Sink:
         done = self.flush(timeout_s)
         if not done:
             self.outbox.drop_all("undelivered")
+        self._is_ending = True
         self.outbox.close()
-        if self.thread is not None:
-            self.thread.join(max(0.1, deadline_s - monotonic()))
-        # An exporter that is stuck in a delivery is left alone: its close may not be called beside its export.
-        if self._busy.acquire(blocking=False):
-            try:
-                self._close_exporter()
-            finally:
-                self._busy.release()
+        if self.thread is None:
+            self._close_exporter()
         else:
+            self.thread.join(max(0.1, deadline_s - monotonic()))
+            # It may be stuck in somebody's exporter; then what is under way there is lost to us.
             self._settle("undelivered")
         return done and not self._gave_up
 
     def _run(self) -> None:
-        while self._deadline_s is None or not self.outbox.is_empty():
+        while not self._is_ending or not self.outbox.is_empty():
             batch = self.outbox.take(IDLE_S)
             if batch is not None:
                 self._deliver(batch)
-            elif self._deadline_s is None:
-                self._catch_up(IDLE_S)
+            elif not self._is_ending:
+                self._catch_up()
             self.spent_ns = thread_time_ns()
+        self._close_exporter()
 
     def _deliver_all(self) -> None:
         while (batch := self.outbox.take(0.0)) is not None:
@@ -120,17 +122,16 @@ class Sink:
     def _deliver(self, batch: Batch) -> None:
         delay_s = RETRY_FIRST_S
         try:
-            with self._busy:
-                self._under_way = Rows.of(batch)
-                while (retry_after_s := self._try(batch)) is not None:
-                    self._wake.clear()
-                    if self._is_over():
-                        self._gave_up = True
-                        self._settle("undelivered")
-                        break
-                    wait_s = uniform(delay_s / 2, delay_s)  # noqa: S311 - it spreads load, it hides nothing
-                    self._wake.wait(min(max(wait_s, retry_after_s), RETRY_MOST_S, self._left_s()))
-                    delay_s = min(2 * delay_s, RETRY_MOST_S)
+            self._under_way = Rows.of(batch)
+            while (retry_after_s := self._try(batch)) is not None:
+                self._wake.clear()
+                if self._is_over():
+                    self._gave_up = True
+                    self._settle("undelivered")
+                    break
+                wait_s = uniform(delay_s / 2, delay_s)  # noqa: S311 - it spreads load, it hides nothing
+                self._wake.wait(min(max(wait_s, retry_after_s), RETRY_MOST_S, self._left_s()))
+                delay_s = min(2 * delay_s, RETRY_MOST_S)
         finally:
             self.outbox.done()
 
@@ -168,21 +169,31 @@ class Sink:
         elif rows is not None:
             self._ledger.exported(rows)
 
-    def _catch_up(self, timeout_s: float, *, urgent: bool = False) -> bool:
-        """Let the exporter deliver what it holds back; return whether nothing is left of it."""
-        exporter: object = self._exporter
-        if not isinstance(exporter, HoldsBack):
-            return True
-        if not self._busy.acquire(timeout=max(0.0, timeout_s)):
-            return False
+    def _have_caught_up(self, timeout_s: float) -> bool:
+        """Have the thread let the exporter deliver all it holds back; return whether nothing is left of it."""
+        with self._asking:
+            self._asked += 1
+            asked, self._asked_until_s = self._asked, monotonic() + timeout_s
+            if self.thread is not None:
+                self.outbox.wake()
+                return self._asking.wait_for(lambda: self._answered >= asked, timeout_s) and self._nothing_left
+        self._catch_up()
+        return self._nothing_left
+
+    def _catch_up(self) -> None:
+        asked, exporter = self._asked, self._exporter
+        urgent, nothing_left = asked > self._answered, True
+        timeout_s = max(0.0, self._asked_until_s - monotonic()) if urgent else IDLE_S
         try:
-            return exporter.catch_up(max(0.0, timeout_s), urgent=urgent)
+            if isinstance(exporter, HoldsBack):
+                nothing_left = exporter.catch_up(timeout_s, urgent=urgent)
         except BaseException as error:  # noqa: BLE001
+            nothing_left = False
             self._ledger.export_error()
             self._failed("the exporter failed to catch up", error)
-            return False
-        finally:
-            self._busy.release()
+        with self._asking:
+            self._answered, self._nothing_left = asked, nothing_left
+            self._asking.notify_all()
 
     def _failed(self, what: str, error: BaseException) -> None:
         self._troubles.say("export_failed", f"{what}: {type(error).__name__}: {error}")
