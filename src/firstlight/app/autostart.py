@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from firstlight.app.telemetry import get
 from firstlight.sdk.integrations.hooks import install_hooks
 from firstlight.sdk.integrations.import_hook import ImportHook
+from firstlight.sdk.integrations.interrupted import keep_exit_code_of_interrupts
 from firstlight.sdk.integrations.runtime import instrument_runtime
 from firstlight.sdk.integrations.servers import Servers
 from firstlight.sdk.integrations.terminate import deliver_before_terminating
@@ -32,6 +33,7 @@ def begin(environ: Mapping[str, str] | None = None) -> bool:
     environment = os.environ if environ is None else environ
     if environment.get(ENABLED_VARIABLE, "").strip().lower() in _NO or _is_resource_tracker():
         return False
+    keep_exit_code_of_interrupts()
     telemetry = get()
     for part in (_logging, _terminating, _faults, _warnings, _servers, _runtime):
         _tried(part, telemetry)
