@@ -1,6 +1,10 @@
 import logging
 import logging.config
+import logging.handlers
+import queue
 import sys
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +12,7 @@ import pytest
 import firstlight
 from firstlight.export.memory import MemoryExporter
 from firstlight.model import Level
+from firstlight.sdk.integrations.stdlib_logging import SpanStamp, install_logging
 from firstlight.testing import capture
 
 
@@ -102,3 +107,63 @@ def test_it_is_set_up_by_name() -> None:
         logging.getLogger("by.name").info("quiet")
         logging.getLogger("by.name").error("loud")
     assert [event.body for event in captured.events] == ["loud"]
+
+
+def test_a_line_without_arguments_has_no_name(log: logging.Logger) -> None:
+    with capture() as captured:
+        log.info("started at 12:03:55")
+        log.info("100% done")
+    assert [event.name for event in captured.events] == ["", ""]
+
+
+def test_behind_a_queue_time_thread_and_span_are_those_of_the_call() -> None:
+    waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    sender = logging.handlers.QueueHandler(waiting)
+    sender.addFilter(SpanStamp())
+    listener = logging.handlers.QueueListener(waiting, firstlight.LoggingHandler())
+    logger = logging.getLogger("shop.queued")
+    logger.setLevel(1)
+    logger.addHandler(sender)
+    with capture() as captured:
+        before_ns = time.time_ns()
+        with firstlight.span("pay"):
+            logger.warning("only %d left", 2, extra={"article": "lamp"})
+        after_ns = time.time_ns()
+        logger.debug("below the recorder's level")
+        listener.start()
+        listener.stop()
+    logger.removeHandler(sender)
+    (event,) = captured.events
+    (span,) = captured.spans
+    assert (event.body, event.level, event.attributes["article"]) == ("only 2 left", Level.WARN, "lamp")
+    assert before_ns - 1000 <= event.time_ns <= after_ns + 1000
+    assert event.thread_id == threading.get_ident()
+    assert (event.trace_id, event.span_id) == (span.trace_id, span.span_id)
+    assert "firstlight_ids" not in event.attributes
+
+
+def test_a_line_written_while_one_is_recorded_does_not_go_round(log: logging.Logger) -> None:
+    class Talkative:
+        def __str__(self) -> str:
+            log.info("being written")
+            return "talkative"
+
+    # Other handlers would format the line, too.
+    log.propagate = False
+    with capture() as captured:
+        log.info("%s", Talkative())
+    log.propagate = True
+    assert [event.body for event in captured.events] == ["talkative"]
+
+
+def test_it_is_installed_and_taken_away() -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    with capture() as captured:
+        undo = install_logging(firstlight.get(), logging.INFO)
+        logging.getLogger("somebody").info("heard")
+        logging.getLogger("somebody").debug("too quiet")
+        undo()
+        logging.getLogger("somebody").error("no more")
+    assert [event.body for event in captured.events] == ["heard"]
+    assert (root.handlers, root.level) == (handlers, level)
