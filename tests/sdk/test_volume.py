@@ -1,5 +1,6 @@
 import threading
 import time
+import tracemalloc
 from collections import Counter as Tally
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -281,3 +282,21 @@ def test_the_oldest_go_and_are_counted_exactly() -> None:
         assert counts.dropped.keys() <= {"front_full", "queue_full"}
         newest = max(event.attributes["turn"] for event in exporter.events)
         assert newest == 19_999
+
+
+def test_a_waiting_declared_event_takes_at_most_200_bytes() -> None:
+    with recording(Volume(), Limits(high_water=10**6)) as (telemetry, _):
+        telemetry.event("first")
+        telemetry.flush()
+        telemetry._drain.stop()
+        telemetry.front.clock(time.time_ns)
+        moved = telemetry.scope("pulse").declare("moved", "from_zone", "to_zone", "scup")
+        tracemalloc.start()
+        try:
+            for number in range(10_000):
+                moved("green", "amber", number / 3)
+            taken_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(telemetry.front.records) == 10_000
+        assert taken_bytes <= 200 * 10_000

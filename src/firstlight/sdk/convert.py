@@ -19,7 +19,6 @@ from firstlight.sdk.troubles import Troubles
 BODY = "body"
 NS_PER_S = 1_000_000_000
 NO_IDS = ("", "")
-_DECLARED_PARTS = 5
 
 Observe = Callable[[str, str, float], None]
 """Takes scope, name and duration in seconds of a span that ended."""
@@ -62,7 +61,7 @@ class Converter:
         for record in records:
             try:
                 if type(record) is tuple:
-                    batch.events.append(_event(*record))
+                    batch.events.append(_event(record))
                 else:
                     self._add_other(record, batch)
             except Exception as error:  # noqa: BLE001
@@ -116,8 +115,8 @@ def _plain_events(records: Sequence[Record]) -> list[Event]:
         ValueError: some of them hold what must be looked at one by one.
         TypeError: likewise.
     """
-    if _DECLARED_PARTS in set(map(len, records)):
-        records = [_named(*record) if len(record) == _DECLARED_PARTS else record for record in records]
+    if any(site.fields is not None for site in {record[1] for record in records}):
+        records = [record if record[1].fields is None else _named(*record) for record in records]
     times_ns, sites, spans, threads, names, fields = zip(*records, strict=True)
     keys = set(chain.from_iterable(fields))
     if not (
@@ -137,22 +136,18 @@ def _plain_events(records: Sequence[Record]) -> list[Event]:
     )
 
 
-def _named(time_ns: int, site: Any, span: Span | None, thread_id: int, values: tuple[Any, ...]) -> Record:
+def _named(time_ns: int, site: Any, span: Span | None, thread_id: int, *values: Any) -> Record:
     """Return a declared event as any other."""
     return time_ns, site, span, thread_id, site.name, dict(zip(site.fields, values, strict=True))
 
 
-def _event(
-    time_ns: int, site: Any, span: Span | None, thread_id: int, named: Any, fields: dict[str, Any] | None = None
-) -> Event:
-    """Convert an event; ``named`` is its name or, for a declared one (without ``fields``), the values."""
-    if fields is None:
-        return _event(*_named(time_ns, site, span, thread_id, named))
+def _event(record: Record) -> Event:
+    time_ns, site, span, thread_id, name, fields = record if record[1].fields is None else _named(*record)
     plain = plain_fields(fields)
     body = _body(site, plain)
     trace_id, span_id = NO_IDS if span is None else span.ids()
     level, subsystem, component = site.place
-    return Event(time_ns, text(named), level, subsystem, component, body, plain, trace_id, span_id, thread_id)
+    return Event(time_ns, text(name), level, subsystem, component, body, plain, trace_id, span_id, thread_id)
 
 
 def _body(site: Any, fields: dict[str, Any]) -> str:

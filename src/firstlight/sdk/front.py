@@ -1,6 +1,6 @@
 """The hot path: the one list, and the closures that append to it.
 
-A call appends one tuple: ``(time_ns, site, span, thread_id, name, fields)``, or with ``values`` instead of the
+A call appends one tuple: ``(time_ns, site, span, thread_id, name, fields)``, or with the values instead of the
 last two for a declared event; an ended span is appended itself.  The list is never replaced, and the drain takes
 ``records[:n]`` and then deletes it, so no lock is needed, nothing is lost and the order stays.
 
@@ -192,7 +192,7 @@ def _event_closures(append: Put, now: Clock) -> _EventClosures:
 
     def declared(site: Site) -> Tap:
         def emit(*values: Any) -> None:
-            append((now(), site, current(), thread(), values))
+            append((now(), site, current(), thread(), *values))
 
         return Tap(site, cast("FunctionType", emit), _silent_declared.__code__)
 

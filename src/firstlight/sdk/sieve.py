@@ -83,7 +83,7 @@ class Sieve:
 
     def _keeps_event(self, record: tuple[Any, ...]) -> bool:
         time_ns, site = record[0], record[1]
-        rule = self._allowance(site, site.name or record[4])
+        rule = self._allowance(site, record[4] if site.fields is None else site.name)
         if not rule.in_time(time_ns // NS_PER_S, self._volume.site_rate_per_s):
             self._drop("rate_limited", Rows(events=1))
             return False
