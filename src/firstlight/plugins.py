@@ -21,6 +21,7 @@ BUILTINS: dict[str, dict[str, str]] = {
         "lake": "firstlight.store.sink:LakeExporter",
         "memory": "firstlight.export.memory:MemoryExporter",
         "otlp": "firstlight.export.otlp:OtlpExporter",
+        "parquet": "firstlight.store.parquet_files:ParquetExporter",
         "prometheus": "firstlight.export.prometheus:PrometheusFileExporter",
         "scrape": "firstlight.export.scrape:ScrapeExporter",
     },
