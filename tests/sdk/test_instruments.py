@@ -100,6 +100,34 @@ def test_labels_go_by_position_or_name_and_as_text(recorder: Recorder) -> None:
     assert recorder.latest("requests_total")[("method", "GET"), ("status", "200")] == 1
 
 
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ((), {}),
+        (("GET",), {}),
+        (("GET", 200, 3), {}),
+        (("GET",), {"status": 200}),
+        (("GET", 200), {"status": 200}),
+        ((), {"method": "GET", "status": 200, "more": 1}),
+        ((), {"method": "GET", "more": 1}),
+    ],
+)
+def test_labels_that_do_not_fit_are_a_misuse(values: tuple[object, ...], named: dict[str, object]) -> None:
+    recorder = Recorder(raise_errors=False)
+    family = recorder.telemetry.counter("requests_total", labels=("method", "status"))
+    family.labels("GET", 200).inc()
+    family.labels(*values, **named).inc()
+    assert recorder.telemetry.counts().misuses == 1
+    assert recorder.latest("requests_total")[("otel.metric.overflow", "true"),] == 1.0
+    recorder.telemetry.shutdown()
+
+
+def test_a_value_without_a_hash_is_its_text(recorder: Recorder) -> None:
+    family = recorder.telemetry.counter("requests_total", labels=("path",))
+    assert family.labels([1, 2]) is family.labels("[1, 2]")
+    assert family.labels(path=[1, 2]) is family.labels("[1, 2]")
+
+
 def test_further_label_values_share_one_line(recorder: Recorder) -> None:
     family = recorder.telemetry.counter("requests_total", labels=("user",))
     for user in range(10):

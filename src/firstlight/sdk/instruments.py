@@ -100,10 +100,14 @@ class Instrument:
     def labels(self, *values: Any, **named: Any) -> Self:
         """Return the line with these label values, by position or by name; keep it where it is used often."""
         try:
-            return self.lines[values]
+            known = self.lines.get(values or tuple([named[name] for name in self.definition.label_names]))
         except (KeyError, TypeError):
+            # The names are others, or a value has no hash: a label's value may be anything that has a text.
+            known = None
+        if known is None or (named and len(named) + len(values) != len(self.definition.label_names)):
             line: Self = self._keeper.line(self, values, named)
             return line
+        return known
 
     def fold(self) -> None:
         """Take in what was recorded since the last time."""

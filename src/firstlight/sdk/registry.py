@@ -155,14 +155,17 @@ class Registry:
         if family.pairs is not None or not _fits(names, values, named):
             self._troubles.misuse(f"{family.definition.name} has labels {names}, not {values or tuple(named)}")
             return family if family.pairs is not None else self._shared_line(family)
-        key = tuple(map(text, values or (named[name] for name in names)))
+        key = tuple(map(text, values or map(named.__getitem__, names)))
+        return family.lines.get(key) or self._new_line(family, key)
+
+    def _new_line(self, family: Instrument, key: tuple[str, ...]) -> Instrument:
         with self._lock:
             found = family.lines.get(key)
             if found is None:
                 if len(family.lines) >= self._max_lines:
                     self._overflow(family.definition, 1)
                     return self._shared_line(family)
-                pairs = sorted_labels(dict(zip(names, key, strict=True)))
+                pairs = sorted_labels(dict(zip(family.definition.label_names, key, strict=True)))
                 found = family.lines[key] = self._make(type(family), family.definition, pairs)
             return found
 
@@ -196,4 +199,6 @@ def place_of_caller(inner: str) -> str:
 
 
 def _fits(names: tuple[str, ...], values: tuple[Any, ...], named: dict[str, Any]) -> bool:
-    return named.keys() == set(names) if not values else len(values) == len(names) and not named
+    if values:
+        return len(values) == len(names) and not named
+    return len(named) == len(names) and all(map(named.__contains__, names))
