@@ -6,11 +6,15 @@ https://github.com/influxdata/line-protocol.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
 
 from firstlight.errors import DecodeError, UsageError
+
+NAMES_KEPT = 4096
+"""Escaped names that are remembered, because nearly all lines use the same."""
 
 CONTENT_TYPE = "text/plain; charset=utf-8"
 Precision = Literal["ns", "us", "ms", "s"]
@@ -36,6 +40,7 @@ _BOOLS = {
 _NAME_ESCAPES = str.maketrans({",": "\\,", " ": "\\ "})
 _KEY_ESCAPES = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\="})
 _STRING_ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_IN_NEED = re.compile(r'["\\\n\r\t]')
 _STRING_UNESCAPES = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\\\": "\\"}
 
 
@@ -85,7 +90,7 @@ def encode_line(point: Point, precision: Precision = "ns") -> str:
     if not fields:
         raise UsageError(f"a point of {point.name!r} needs a field; InfluxDB keeps none without")
     when = "" if point.time_ns is None else f" {point.time_ns // NS_PER[precision]}"
-    return f"{_sound(point.name).translate(_NAME_ESCAPES)}{tags} {fields}{when}"
+    return f"{_measurement(point.name)}{tags} {fields}{when}"
 
 
 def decode(data: bytes, default_time_ns: int | None = None, precision: Precision = "ns") -> list[Point]:
@@ -116,8 +121,14 @@ def decode(data: bytes, default_time_ns: int | None = None, precision: Precision
     return points
 
 
+@lru_cache(NAMES_KEPT)
 def _key(text: str) -> str:
     return _sound(text).translate(_KEY_ESCAPES)
+
+
+@lru_cache(NAMES_KEPT)
+def _measurement(text: str) -> str:
+    return _sound(text).translate(_NAME_ESCAPES)
 
 
 def _sound(text: str) -> str:
@@ -129,10 +140,10 @@ def _sound(text: str) -> str:
 
 
 def _value(value: Value) -> str:
+    if isinstance(value, str):
+        return f'"{value.translate(_STRING_ESCAPES)}"' if _IN_NEED.search(value) else f'"{value}"'
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
-        return f'"{value.translate(_STRING_ESCAPES)}"'
     if isinstance(value, float):
         return format_float(value)
     low, high, suffix = (0, _UINT_MAX, "u") if isinstance(value, Unsigned) else (_INT_MIN, _INT_MAX, "i")

@@ -7,13 +7,14 @@ text, whole numbers beyond 64 bits doubles, control characters in names spaces.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
 import msgspec
 
 from firstlight.codecs.exponential import classic_buckets
-from firstlight.codecs.influx import Point, Unsigned, Value
+from firstlight.codecs.influx import NAMES_KEPT, Point, Unsigned, Value
 from firstlight.codecs.prometheus_text import format_value
 from firstlight.model import Batch, Event, ExponentialPoint, Resource, Series, Span, level_name
 
@@ -134,6 +135,7 @@ def _beyond(value: int) -> Value:
     return Unsigned(value) if 0 < value <= _UINT_MAX else float(value)
 
 
+@lru_cache(NAMES_KEPT)
 def _name(text: str) -> str:
     clean = _CONTROL.sub(" ", text) or "_"
     if clean.endswith("\\"):

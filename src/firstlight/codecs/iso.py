@@ -2,10 +2,12 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 _MS_PER_S = 1000
+_SECONDS_KEPT = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 
@@ -42,6 +44,7 @@ def nanoseconds(time_ns: int) -> str:
     return f"{whole_second(second)}.{rest:09d}Z"
 
 
+@lru_cache(_SECONDS_KEPT)
 def whole_second(second: int) -> str:
     """Return a second since the epoch as text without a zone.
 
