@@ -176,6 +176,12 @@ def _switch(telemetry: Telemetry, new: InForce, before: InForce | None) -> None:
     if was_on and not is_on:
         telemetry.switch("", on=False)
         telemetry.shutdown(telemetry.limits.exit_s)
+        # Nothing is lost that anybody wanted, so nothing is counted either.
+        telemetry.front.gate(_ignore)
     elif is_on and not was_on:
         telemetry.switch("", on=True)
         telemetry.deliver(new.delivery)
+
+
+def _ignore(_: Any) -> None:
+    """Take the spans of a process that records nothing."""
