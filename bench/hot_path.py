@@ -8,10 +8,9 @@ from itertools import repeat
 from pathlib import Path
 from time import perf_counter_ns, process_time_ns, thread_time_ns
 
-import msgspec
-
 from bench.harness import Bar, Benchmark, Contender, Figures, Group, Running
 from firstlight.codecs.otlp.write_json import encode_json
+from firstlight.export.jsonl import JsonLinesExporter
 from firstlight.model import Batch, Level, Resource
 from firstlight.sdk.client import Delivery, Limits, Telemetry
 from firstlight.sdk.context import CURRENT
@@ -44,20 +43,6 @@ class OtlpToNowhere:
         pass
 
 
-class JsonLines:
-    """Appends events to a file, one JSON line each."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab")
-        self._encode = msgspec.json.Encoder().encode_lines
-
-    def export(self, batch: Batch) -> None:
-        self._file.write(self._encode(batch.events))
-
-    def close(self) -> None:
-        self._file.close()
-
-
 def benchmark() -> Benchmark:
     """Return the page."""
     folder = Path(tempfile.mkdtemp(prefix="firstlight-bench-"))
@@ -69,13 +54,16 @@ def benchmark() -> Benchmark:
 def _events(folder: Path) -> Group:
     contenders = [
         Contender("firstlight", lambda: _keyword_events(OtlpToNowhere())),
-        Contender("firstlight, JSON lines", lambda: _keyword_events(JsonLines(folder / "ours.jsonl"))),
+        Contender("firstlight, JSON Lines", lambda: _keyword_events(JsonLinesExporter(folder))),
         Contender("firstlight, declared", lambda: _declared_events(OtlpToNowhere())),
+        Contender("firstlight, log_event", lambda: _log_events(OtlpToNowhere())),
         Contender("firstlight, below level", lambda: _muted_events(OtlpToNowhere())),
         Contender("logging", lambda: _logging(folder / "logging.log")),
         Contender("structlog+orjson", lambda: _structlog(folder / "structlog.jsonl")),
     ]
     bars = [Bar("call ns", "firstlight", "logging", 12), Bar("call ns", "firstlight", "structlog+orjson", 15)]
+    # At most twice the price of an event with keywords.
+    bars += [Bar("call ns", "firstlight, log_event", "firstlight", 0.5)]
     return Group("event", contenders, bars)
 
 
@@ -133,7 +121,7 @@ def _empty(n: int) -> None:
         pass
 
 
-def _telemetry(exporter: OtlpToNowhere | JsonLines) -> Telemetry:
+def _telemetry(exporter: OtlpToNowhere | JsonLinesExporter) -> Telemetry:
     delivery = Delivery(lambda _: exporter, lambda: Resource("bench", "0" * 32, "host", os.getpid()))
     telemetry = Telemetry(delivery, Limits(linger_s=0.0, report_interval_s=3600.0), raise_errors=True)
     telemetry.deliver(delivery)
@@ -157,7 +145,7 @@ def _ours(telemetry: Telemetry, burst: Burst, n: int, recorded: str = "") -> Run
     return Running(_turn(counted, n, telemetry.flush), close)
 
 
-def _keyword_events(exporter: OtlpToNowhere | JsonLines) -> Running:
+def _keyword_events(exporter: OtlpToNowhere | JsonLinesExporter) -> Running:
     telemetry = _telemetry(exporter)
     log = telemetry.scope("pulse.scup")
 
@@ -175,6 +163,23 @@ def _declared_events(exporter: OtlpToNowhere) -> Running:
     def burst(n: int) -> None:
         for _ in repeat(None, n):
             zone("green", "amber", 0.742)
+
+    return _ours(telemetry, burst, EVENTS, "events")
+
+
+def _log_events(exporter: OtlpToNowhere) -> Running:
+    telemetry = _telemetry(exporter)
+    log_event = telemetry.log_event
+
+    def burst(n: int) -> None:
+        for _ in repeat(None, n):
+            log_event(
+                "pulse",
+                "scup",
+                "zone_transition",
+                Level.INFO,
+                {"from_zone": "green", "to_zone": "amber", "scup": 0.742},
+            )
 
     return _ours(telemetry, burst, EVENTS, "events")
 
