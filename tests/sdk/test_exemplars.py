@@ -36,6 +36,16 @@ def test_an_exemplar_is_told_once(recorder: Recorder) -> None:
     assert [one.value for _, one in recorder.exemplars()] == [3.0]
 
 
+def test_an_exemplar_leads_to_no_trace_that_is_not_kept(recorder: Recorder) -> None:
+    recorder.telemetry.registry.keeps_trace = lambda span: span.name == "kept"
+    total = recorder.telemetry.counter("total", labels=("a",), exemplars=True)
+    for name in ("kept", "dropped"):
+        with recorder.telemetry.span(name):
+            total.labels(name).inc()
+    assert [dict(series.labels)["a"] for series, _ in recorder.exemplars()] == ["kept"]
+    assert sum(recorder.latest("total").values()) == 2.0
+
+
 def test_counters_and_exponential_histograms_have_them_too(recorder: Recorder) -> None:
     scope = recorder.telemetry.scope("web")
     total = scope.counter("requests_total", exemplars=True)

@@ -1,6 +1,7 @@
 """Every instrument of the process: made once, found again, told apart by their labels."""
 
 import sys
+from collections.abc import Callable
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ class Registry:
     Attributes:
         now: the clock.
         exemplars: whether instruments keep exemplars that do not say it themselves.
+        keeps_trace: tells whether the trace of a span is recorded; without it an exemplar would lead nowhere.
         folding: held while lines take in what was recorded, and while their state is read.
         overflows: how often a metric had no line to spare, by its name.
     """
@@ -44,6 +46,7 @@ class Registry:
     def __init__(self, now: Clock, ledger: Ledger, troubles: Troubles, max_lines: int = MAX_LINES) -> None:
         self.now = now
         self.exemplars = False
+        self.keeps_trace: Callable[[Any], bool] = _always
         self.folding = RLock()
         self.overflows: dict[str, int] = {}
         self._ledger = ledger
@@ -196,6 +199,10 @@ def place_of_caller(inner: str) -> str:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(inner):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _always(_: Any) -> bool:
+    return True
 
 
 def _fits(names: tuple[str, ...], values: tuple[Any, ...], named: dict[str, Any]) -> bool:

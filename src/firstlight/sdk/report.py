@@ -98,10 +98,10 @@ class Reporter:
         last = 0
         _, known = self._known.get(line, (-1, []))
         for place, noted in line.notes.since(self._noted):
-            series_id, _ = known[line.row_of(place)]
-            trace_id, span_id = noted.span.ids()
-            batch.exemplars.append(Exemplar(series_id, noted.time_ns, noted.value, trace_id, span_id))
             last = max(last, noted.serial)
+            if self._registry.keeps_trace(noted.span):
+                series_id, _ = known[line.row_of(place)]
+                batch.exemplars.append(Exemplar(series_id, noted.time_ns, noted.value, *noted.span.ids()))
         return last
 
     def _readings(self, readings: list[Reading], resource: Resource, now_ns: int) -> list[Batch]:
