@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from firstlight.codecs.otlp.decode import OtlpDecoder
 from firstlight.codecs.otlp.values import STALE
 from firstlight.codecs.otlp.write_json import encode_json
-from firstlight.codecs.otlp.write_protobuf import encode_protobuf
 from firstlight.codecs.otlp.write_wire import encode_wire
 from firstlight.model import Batch, Event, ExponentialPoint, Kind, Resource, Series, Span, SpanEvent, SpanLink
 from firstlight.model.series import sorted_labels
+from tests.codecs.otlp_oracle import encode_protobuf
 
 NOW_NS = 1_700_000_000_000_000_000
 

@@ -27,11 +27,11 @@ _INTEGERS = [bytes([1 + len(number), 0x18]) + number for number in _SMALL]
 _SHORT_CHARS = 0x60
 """Of a text whose lengths take one byte each."""
 _KEY_BYTES = 512
-"""Of a key that is remembered; with a short value its length is that of a small number."""
-_two_times = struct.Struct("<BQBQ").pack
+"""Of a key that is remembered; with a short value it is still no longer than a small number."""
+_two_times = struct.Struct("<BqBq").pack
 _double_value = struct.Struct("<BBd").pack
-_tagged_fixed64 = struct.Struct("<BQ").pack
-_fixed64 = struct.Struct("<Q").pack
+_tagged_time = struct.Struct("<Bq").pack
+_time = struct.Struct("<q").pack
 _join = b"".join
 
 
@@ -94,8 +94,10 @@ def pairs(tag: int, attributes: Mapping[str, Any], depth: int = 0) -> bytes:
 
 def _add_pairs(parts: list[bytes], mark: bytes, attributes: Mapping[str, Any], depth: int = 0) -> None:
     for key, value in attributes.items():
-        head = _keys.get(key) or _remembered_key(key)
-        kind = type(value)
+        head, kind = _keys.get(key), type(value)
+        if head is None:
+            head = _remembered_key(key)
+            kind = kind if len(head) <= _KEY_BYTES else object
         if kind is str and len(value) <= _SHORT_CHARS and value.isascii():
             size = len(value)
             parts += (mark, _SMALL[len(head) + size + 3], head, _SMALL[size + 2], b"\x0a", _SMALL[size], value.encode())
@@ -170,7 +172,7 @@ def _by_scope(batch: Batch, rows: Iterable[Row], encode: Callable[[Row], bytes])
 def _record(event: Event) -> bytes:
     # In the order of the fields' numbers, as every serialiser has it: the hub's fast reader counts on it.
     name, level = event.name, event.level
-    time_bytes = _fixed64(event.time_ns)
+    time_bytes = _time(event.time_ns)
     parts = [b"\x09", time_bytes, _levels.get(level) or _remembered_level(level)]
     if event.body:
         parts.append(sized(0x2A, sized(0x0A, text(event.body))))
@@ -201,7 +203,7 @@ def _span(span: Span) -> bytes:
     parts.append(_two_times(0x39, span.start_ns, 0x41, span.end_ns))
     parts.append(pairs(0x4A, span.attributes))
     for moment in span.events:
-        content = _tagged_fixed64(0x09, moment.time_ns) + sized(0x12, text(moment.name))
+        content = _tagged_time(0x09, moment.time_ns) + sized(0x12, text(moment.name))
         parts.append(sized(0x5A, content + pairs(0x1A, moment.attributes)))
     for link in span.links:
         content = sized(0x0A, bytes.fromhex(link.trace_id)) + sized(0x12, bytes.fromhex(link.span_id))

@@ -14,6 +14,7 @@ from firstlight.model import Batch, Exemplar, Kind
 
 _UINT64 = 2**64 - 1
 _fixed64 = struct.Struct("<BQ").pack
+_time = struct.Struct("<Bq").pack
 _double = struct.Struct("<Bd").pack
 _two_doubles = struct.Struct("<BdBd").pack
 _join = b"".join
@@ -59,13 +60,13 @@ def _metric(stream: Stream, points: list[Point], labels_of: Callable[[int, Label
 def _number(point: Number, labels: bytes) -> bytes:
     # Here and below in the order of the fields' numbers, as every serialiser has it.
     if is_stale(point.value):
-        return _join((_fixed64(0x19, point.time_ns), labels, b"\x40\x01"))
-    value = _fixed64(0x19, point.time_ns) + _double(0x21, point.value)
+        return _join((_time(0x19, point.time_ns), labels, b"\x40\x01"))
+    value = _time(0x19, point.time_ns) + _double(0x21, point.value)
     return _join((value, _exemplars(0x2A, point.exemplars), labels)) if point.exemplars else value + labels
 
 
 def _distribution(point: Distribution, labels: bytes) -> bytes:
-    head, bounds = _fixed64(0x19, point.time_ns), _packed(0x3A, "d", point.bounds)
+    head, bounds = _time(0x19, point.time_ns), _packed(0x3A, "d", point.bounds)
     if is_stale(point.count):
         return _join((head, bounds, labels, b"\x50\x01"))
     parts = [head, _fixed64(0x21, int(point.count)), *_optional(((0x29, point.sum),))]
@@ -78,7 +79,7 @@ def _summarised(point: Summarised, labels: bytes) -> bytes:
     quantiles = [
         sized(0x32, _two_doubles(0x09, quantile, 0x11, 0.0 if stale else value)) for quantile, value in point.quantiles
     ]
-    head = _fixed64(0x19, point.time_ns)
+    head = _time(0x19, point.time_ns)
     if stale:
         return _join((head, *quantiles, labels, b"\x40\x01"))
     return _join((head, _fixed64(0x21, int(point.count)), _double(0x29, point.sum), *quantiles, labels))
@@ -88,7 +89,7 @@ def _exponential(exponential: Exponential, labels: bytes) -> bytes:
     point = exponential.point
     parts = [
         labels,
-        _fixed64(0x19, point.time_ns),
+        _time(0x19, point.time_ns),
         _fixed64(0x21, point.count),
         _double(0x29, point.sum),
         b"\x30" + _zigzag(point.scale),
@@ -107,7 +108,7 @@ def _exemplars(tag: int, exemplars: list[Exemplar]) -> bytes:
 
 
 def _exemplar(one: Exemplar) -> bytes:
-    parts = [_fixed64(0x11, one.time_ns), _double(0x19, one.value)]
+    parts = [_time(0x11, one.time_ns), _double(0x19, one.value)]
     if one.span_id:
         parts.append(sized(0x22, bytes.fromhex(one.span_id)))
     if one.trace_id:

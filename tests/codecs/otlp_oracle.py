@@ -1,4 +1,4 @@
-"""Batches to OTLP protobuf; needs ``opentelemetry-proto`` when called, not when imported."""
+"""Batches to OTLP protobuf through OpenTelemetry's own message classes, which our own writer is held against."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
