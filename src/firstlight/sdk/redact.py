@@ -1,8 +1,8 @@
 """Takes secrets out of what was recorded, before anything leaves the process.
 
-A drained batch is looked at in chunks.  All values of a chunk are encoded at once (MessagePack, one call in C), and the
-hints of :mod:`firstlight.sdk.patterns` are searched in those bytes; the names of all fields are united into one set.
-Only a chunk where something shows is walked value by value.
+A drained batch is looked at in chunks.  The values of a chunk that are long enough for a secret are encoded at once
+(MessagePack, one call in C), and the hints of :mod:`firstlight.sdk.patterns` are searched in those bytes; the names of
+all fields are united into one set.  Only a chunk where something shows is walked value by value.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,14 @@ import msgspec
 
 from firstlight.errors import UsageError
 from firstlight.model import Event, Span
-from firstlight.sdk.hiding import Policy, Walk, own_families
+from firstlight.sdk.hiding import MIN_CARD, MIN_TEXT_CHARS, Policy, Walk, own_families
 from firstlight.sdk.patterns import CARDS, EMAIL, FAMILIES, IBANS, Family
 from firstlight.sdk.sensitive_names import SensitiveNames
 
 __all__ = ["Policy", "Redactor"]
 
-CHUNK_ROWS = 128
+CHUNK_ROWS = 256
+_FLAT = frozenset({str, int})
 
 
 class Redactor:
@@ -57,7 +58,9 @@ class Redactor:
 
     def _events(self, events: Sequence[Event]) -> None:
         rows = [event.attributes for event in events]
-        walk = self._walk(rows, ([event.body for event in events], list({event.name for event in events})))
+        walk = self._walk(
+            rows, ([event.body for event in events if event.body], list({event.name for event in events}))
+        )
         if walk is None:
             return
         for event in events:
@@ -78,8 +81,9 @@ class Redactor:
 
     def _walk(self, rows: Sequence[dict[str, Any]], words: Any) -> Walk | None:
         """Return what goes through these rows and words, or None when there is nothing to hide in them."""
-        families = self._hinted((rows, words))
-        if not (families or self._always or self._names.show(rows)):
+        values = _long_values(rows)
+        families = self._hinted((values, words))
+        if not (families or self._always or self._names.show(rows) or not _FLAT.issuperset(map(type, values))):
             return None
         return Walk(self.policy, self._counts, families + self._own, self._names)
 
@@ -98,3 +102,22 @@ class Redactor:
                 if family.needle in raw and ((hint := family.hint) is None or hint(raw))
             ]
         )
+
+
+def _long_values(rows: Sequence[dict[str, Any]]) -> list[Any]:
+    """Return what may be secret by its form or hold something that is: long texts, big numbers, lists and dicts."""
+    found: list[Any] = []
+    add = found.append
+    for row in rows:
+        for value in row.values():
+            # Most of what redaction costs is here: the type's identity is the cheapest test there is.
+            kind = type(value)
+            if kind is str:
+                if len(value) >= MIN_TEXT_CHARS:
+                    add(value)
+            elif kind is int:
+                if value >= MIN_CARD:
+                    add(value)
+            elif kind is not float and kind is not bool and value is not None:
+                add(value)
+    return found
