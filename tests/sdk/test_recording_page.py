@@ -27,10 +27,10 @@ def test_the_examples_of_metrics_record_what_they_say(tmp_path: Path) -> None:
     try:
         rows = lake.sql(
             "select name, max(value) from metrics where name in ('orders_paid_total', 'queue_length',"
-            " 'process_threads_count', 'python_info') group by name order by name"
+            " 'process_threads', 'python_info') group by name order by name"
         ).rows
     finally:
         lake.close()
-    assert [name for name, _ in rows] == ["orders_paid_total", "process_threads_count", "python_info", "queue_length"]
+    assert [name for name, _ in rows] == ["orders_paid_total", "process_threads", "python_info", "queue_length"]
     assert dict(rows)["orders_paid_total"] == 1.0
     assert dict(rows)["queue_length"] == 3.0

@@ -32,8 +32,8 @@ def test_the_process_is_described_as_psutil_and_the_system_describe_it(watched: 
     assert value(watched, "process_virtual_memory_bytes") == pytest.approx(process.memory_info().vms, rel=0.2)
     times = process.cpu_times()
     assert value(watched, "process_cpu_seconds_total") == pytest.approx(times.user + times.system, abs=1)
-    assert value(watched, "process_threads_count") == process.num_threads()
-    assert value(watched, "python_threads_count") == threading.active_count()
+    assert value(watched, "process_threads") == process.num_threads()
+    assert value(watched, "python_threads") == threading.active_count()
     assert value(watched, "process_max_fds") == process.rlimit(psutil.RLIMIT_NOFILE)[0]
     assert value(watched, "process_resident_memory_peak_bytes") >= process.memory_info().rss * 0.8
     before = value(watched, "process_open_fds")

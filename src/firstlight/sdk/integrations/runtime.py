@@ -38,9 +38,9 @@ METRICS: dict[str, tuple[Kind, str, str]] = {
     "process_start_time_seconds": (_G, "s", "When it started, since the epoch."),
     "process_open_fds": (_G, "{file}", "Open files, sockets and the like."),
     "process_max_fds": (_G, "{file}", "How many may be open."),
-    "process_threads_count": (_G, "{thread}", "Threads that the system knows of."),
+    "process_threads": (_G, "{thread}", "Threads that the system knows of."),
     "process_context_switches_total": (_C, "{switch}", "Times it gave up the processor or lost it."),
-    "python_threads_count": (_G, "{thread}", "Threads that Python knows of."),
+    "python_threads": (_G, "{thread}", "Threads that Python knows of."),
     "python_gc_collections_total": (_C, "{run}", "Runs of the garbage collector."),
     "python_gc_objects_collected_total": (_C, "{object}", "Objects it freed."),
     "python_gc_objects_uncollectable_total": (_C, "{object}", "Objects it could not free."),
@@ -206,13 +206,13 @@ def _times() -> Iterator[Figure]:
 
 
 def _memory_and_threads() -> Iterator[Figure]:
-    yield "python_threads_count", (), float(threading.active_count())
+    yield "python_threads", (), float(threading.active_count())
     try:
         fields = _stat_fields()
         threads, virtual_bytes, resident_pages = (float(fields[at]) for at in (17, 20, 21))
     except (OSError, ValueError, IndexError):
         return
-    yield "process_threads_count", (), threads
+    yield "process_threads", (), threads
     yield "process_virtual_memory_bytes", (), virtual_bytes
     yield "process_resident_memory_bytes", (), resident_pages * os.sysconf("SC_PAGE_SIZE")
 
