@@ -35,7 +35,12 @@ def level_name(text: str) -> str:
     Raises:
         UsageError: there is no such level.
     """
-    return OFF_NAME if text.strip().lower() == OFF_NAME else parse_level(text).name.lower()
+    if text.strip().lower() == OFF_NAME:
+        return OFF_NAME
+    try:
+        return parse_level(text).name.lower()
+    except UsageError:
+        raise UsageError(f"there is {', '.join(LEVEL_NAMES)}, not {text!r}") from None
 
 
 def _endpoint(text: str) -> str:
