@@ -55,6 +55,7 @@ def test_a_wrong_value_is_named_with_its_line(tmp_path: Path, name: str, text: s
         load(config=file, environ={})
     assert raised.value.path == "recording.metrics.interval_s"
     assert raised.value.source == f"{file}{place}"
+    assert raised.value.problem == "expected `float` > 0.0, not 0"
 
 
 @pytest.mark.parametrize(

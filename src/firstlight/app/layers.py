@@ -172,7 +172,7 @@ def convert(leaf: Leaf, given: Given) -> Any:
         # What a message says of a secret's content would be read by others.
         problem = "is not what it must be" if leaf.secret and not _is_plain(error) else _lower_first(str(error))
         shown = repr(shown_value(given.value, leaf.secret))
-        instead = "" if shown in problem else f", not {shown}"
+        instead = "" if isinstance(given.value, str) and shown in problem else f", not {shown}"
         raise ConfigError(leaf.path, given.source, f"{problem}{instead}") from None
 
 
