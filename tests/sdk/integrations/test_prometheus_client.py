@@ -1,4 +1,5 @@
 import math
+import subprocess
 from collections.abc import Callable, Iterator
 
 import prometheus_client as peer
@@ -9,6 +10,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from firstlight.sdk.integrations.prometheus_client import FirstlightCollector, report_prometheus_client
+from firstlight.sdk.integrations.runtime import instrument_runtime
+from tests.peers import peer as program
 from tests.sdk.recorder import Recorder
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -141,6 +144,17 @@ def test_our_instruments_appear_in_theirs_and_both_formats_can_be_read(
         assert exemplar.value == 0.5
         assert set(exemplar.labels) == {"trace_id", "span_id"}
     assert theirs.get_sample_value("queue_length") == 4.0
+
+
+def test_promtool_has_nothing_to_say_about_it(recorder: Recorder, theirs: peer.CollectorRegistry) -> None:
+    filled(recorder)
+    undo = instrument_runtime(recorder.telemetry)
+    theirs.register(FirstlightCollector(recorder.telemetry))
+    check = subprocess.run(
+        [program("promtool"), "check", "metrics"], input=generate_latest(theirs), capture_output=True, check=False
+    )
+    undo()
+    assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
 
 
 @pytest.mark.usefixtures("reported")
