@@ -2,20 +2,32 @@ import gzip
 import json
 import os
 from collections.abc import Callable, Iterator
+from email.message import Message
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from time import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from firstlight.errors import FirstlightError, NotReachable, Unavailable, UsageError
+from firstlight.export.connection import Tls
 from firstlight.export.otlp import OtlpExporter
 from firstlight.model import Batch, Event, Resource
 from firstlight.testing import check_exporter, sample_batch
 
 Answer = tuple[int, dict[str, str], bytes]
+REQUESTS: dict[str, Any] = {
+    "logs": ExportLogsServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+    "traces": ExportTraceServiceRequest,
+}
 
 
 class Collector:
@@ -43,7 +55,7 @@ class Collector:
                     return
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                collector.got.append((self.path, dict(self.headers), json.loads(body)))
+                collector.got.append((self.path, dict(self.headers), read(self.path, self.headers, body)))
                 status, headers, answer = collector.answers.pop(0) if collector.answers else (200, {}, b"{}")
                 self.send_response(status)
                 for name, value in headers.items():
@@ -69,6 +81,12 @@ class Collector:
         self.thread.join()
 
 
+def read(path: str, headers: Message, body: bytes) -> dict[str, Any]:
+    if headers["Content-Type"] == "application/json":
+        return dict(json.loads(body))
+    return dict(MessageToDict(REQUESTS[urlsplit(path).path.rsplit("/", 1)[1]].FromString(body)))
+
+
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     made = Collector()
@@ -78,7 +96,7 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture
 def exporter(collector: Collector) -> Iterator[OtlpExporter]:
-    made = OtlpExporter(collector.url, token="secret", headers={"X-Tenant": "a"}, retry_for_s=0.5)
+    made = OtlpExporter(collector.url, token="secret", headers={"X-Tenant": "a"}, protocol="json", retry_for_s=0.5)
     yield made
     made.close()
 
@@ -157,7 +175,7 @@ def test_after_a_failure_the_same_batch_goes_on_where_it_stopped(collector: Coll
 
 def test_what_is_turned_down_for_good_is_told_and_the_rest_delivered(collector: Collector) -> None:
     heard: list[tuple[str, int, str]] = []
-    exporter = OtlpExporter(collector.url, on_rejected=lambda *args: heard.append(args))
+    exporter = OtlpExporter(collector.url, protocol="json", on_rejected=lambda *args: heard.append(args))
     partial = b'{"partialSuccess": {"rejectedDataPoints": "2", "errorMessage": "too old"}}'
     collector.answers = [(400, {}, b"no such thing"), (200, {}, partial)]
     exporter.export(sample_batch())
@@ -217,3 +235,103 @@ def test_a_forked_child_uses_a_connection_of_its_own(collector: Collector, expor
     exporter.export(logs())
     assert len(collector.got) == 3
     assert collector.connections == 2
+    numbers = [headers["Firstlight-Delivery"].split("-") for _, headers, _ in collector.got]
+    assert numbers[0][0] != numbers[1][0], "two processes with the same numbers would be taken for one"
+    assert int(numbers[0][1]) < int(numbers[2][1])
+
+
+def test_protobuf_carries_the_same(collector: Collector) -> None:
+    for protocol, content_type in (("protobuf", "application/x-protobuf"), ("json", "application/json")):
+        exporter = OtlpExporter(collector.url, protocol=protocol)  # type: ignore[arg-type]
+        exporter.export(logs(3))
+        exporter.close()
+        assert collector.got[-1][1]["Content-Type"] == content_type
+    said = [[record["eventName"] for record in records(body)] for _, _, body in collector.got]
+    assert said == [["step"] * 3, ["step"] * 3]
+
+
+def records(body: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(body["resourceLogs"][0]["scopeLogs"][0]["logRecords"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "heard"),
+    [
+        (b"", []),
+        (b"\x0a\x00", []),
+        (b"\x0a\x09\x08\x02\x12\x05older", [("logs", 2, "older")]),
+        (b"\x0a\x03\x08\x96\x01", [("logs", 150, "no reason given")]),
+        (b"\x0a\x09\x08\x02\x12\x05old", []),
+        (b"no protobuf", []),
+    ],
+)
+def test_a_partial_success_in_protobuf_is_told(collector: Collector, answer: bytes, heard: list[Any]) -> None:
+    told: list[Any] = []
+    exporter = OtlpExporter(collector.url, on_rejected=lambda *args: told.append(args))
+    collector.answers = [(200, {}, answer)]
+    exporter.export(logs(3))
+    exporter.close()
+    assert told == heard
+
+
+def test_signals_may_go_elsewhere_with_headers_of_their_own(collector: Collector) -> None:
+    exporter = OtlpExporter(
+        f"{collector.url}/otlp",
+        headers={"X-Tenant": "a"},
+        endpoints={"metrics": f"{collector.url}/opentelemetry/v1/metrics?extra=1"},
+        signal_headers={"metrics": {"X-Tenant": "b"}},
+    )
+    exporter.export(sample_batch())
+    exporter.close()
+    assert [(path, headers["X-Tenant"]) for path, headers, _ in collector.got] == [
+        ("/otlp/v1/traces", "a"),
+        ("/opentelemetry/v1/metrics?extra=1", "b"),
+        ("/otlp/v1/logs", "a"),
+    ]
+
+
+def test_compression_can_be_left_out(collector: Collector) -> None:
+    exporter = OtlpExporter(collector.url, compression="none")
+    exporter.export(logs(500))
+    exporter.close()
+    assert "Content-Encoding" not in collector.got[0][1]
+    assert len(records(collector.got[0][2])) == 500
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"protocol": "grpc"},
+        {"compression": "zip"},
+        {"endpoints": {"profiles": "http://a"}},
+        {"endpoints": {"logs": "a:1"}},
+        {"endpoint": "https://a", "tls": Tls(ca_file="/nowhere.pem")},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_refused_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        OtlpExporter(**wrong)
+
+
+def test_each_request_has_its_number_and_a_repeat_the_same(collector: Collector, exporter: OtlpExporter) -> None:
+    collector.answers = [(200, {}, b"{}"), (503, {"Retry-After": "60"}, b"")]
+    batch = sample_batch()
+    with pytest.raises(Unavailable):
+        exporter.export(batch)
+    exporter.export(batch)
+    exporter.export(logs())
+    numbers = [headers["Firstlight-Delivery"] for _, headers, _ in collector.got]
+    senders, counts = zip(*(number.split("-") for number in numbers), strict=True)
+    assert set(senders) == {senders[0]}
+    assert len(senders[0]) == 16
+    traces, metrics, again, more, last = map(int, counts)
+    assert traces < metrics == again < more < last
+
+
+def test_a_batch_may_be_numbered_by_who_keeps_it(collector: Collector, exporter: OtlpExporter) -> None:
+    for _ in range(2):
+        exporter.export_named(logs(), "00112233445566ff", 7)
+    first, second = (headers["Firstlight-Delivery"] for _, headers, _ in collector.got)
+    assert first == second
+    assert first.startswith("00112233445566ff-")

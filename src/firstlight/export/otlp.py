@@ -68,7 +68,7 @@ class OtlpExporter:
         *,
         token: str = "",
         headers: Mapping[str, str] | None = None,
-        protocol: Protocol = "json",
+        protocol: Protocol = "protobuf",
         compression: Compression = "gzip",
         endpoints: Mapping[str, str] | None = None,
         signal_headers: Mapping[str, Mapping[str, str]] | None = None,
