@@ -10,6 +10,7 @@ from firstlight.export.memory import MemoryExporter
 from firstlight.model import Level
 from firstlight.sdk.client import Telemetry
 from firstlight.sdk.delivery import Delivery, Limits
+from firstlight.sdk.histogram import Histogram
 from firstlight.sdk.ledger import Ledger
 from firstlight.sdk.volume import Volume
 
@@ -89,6 +90,35 @@ def test_limits_change_without_losing_a_record() -> None:
     assert telemetry.limits.report_interval_s == 1.0
 
 
+def test_limits_change_without_a_new_exporter() -> None:
+    memory = MemoryExporter()
+    telemetry = recorder(memory)
+    telemetry.event("first")
+    assert telemetry.flush()
+    sink = telemetry._sink
+    update_settings({"recording.buffer.flush_interval_s": 60.0, "recording.buffer.max_records": 7}, telemetry)
+    assert telemetry._sink is sink
+    assert (telemetry.limits.linger_s, telemetry.limits.high_water) == (60.0, 7)
+    telemetry.event("second")
+    assert telemetry.flush()
+    assert [event.name for event in memory.events] == ["first", "second"]
+    telemetry.shutdown()
+
+
+def test_instruments_made_while_switched_off_work_once_it_is_on_again() -> None:
+    memory = MemoryExporter()
+    telemetry = recorder(memory, enabled=False)
+    paid, waits = telemetry.counter("paid_total"), telemetry.histogram("pay_seconds")
+    paid.inc()
+    waits.observe(1.0)
+    update_settings({"recording.enabled": True}, telemetry)
+    paid.inc()
+    waits.observe(2.0)
+    assert telemetry.shutdown()
+    assert memory.latest("paid_total", "value") == {(): 1.0}
+    assert memory.latest("pay_seconds", "sum") == {(): 2.0}
+
+
 def test_switched_off_and_on_again() -> None:
     memory = MemoryExporter()
     telemetry = recorder(memory)
@@ -117,6 +147,7 @@ def test_disabled_from_the_start_nothing_is_started(monkeypatch: pytest.MonkeyPa
     assert telemetry.flush()
     assert telemetry.shutdown()
     assert telemetry.counts() == Ledger().counts()
+    assert not any(line._observed for line in telemetry.registry.lines() if isinstance(line, Histogram))
 
 
 @pytest.mark.parametrize("path", sorted(LEAVES.keys() - set(LIVE)))

@@ -123,12 +123,6 @@ def volume_by(resolved: Resolved, otherwise: Volume, paths: Set[str]) -> Volume:
     return replace(otherwise, event_ratios=ratios, **values)
 
 
-def bound(telemetry: Telemetry, delivery: Delivery, limits: Limits) -> None:
-    """Let ``telemetry`` keep within ``limits`` from now on."""
-    if limits != telemetry.limits:
-        telemetry.deliver(delivery, limits)
-
-
 def redactor_by(settings: RecordingSettings) -> "Redactor":
     """Return what hides secrets."""
     from firstlight.sdk.redact import Policy, Redactor  # here, because a process that is switched off needs none
@@ -174,13 +168,18 @@ def _switch(telemetry: Telemetry, new: InForce, before: InForce | None) -> None:
     was_on = before is None or before.resolved.settings.recording.enabled
     is_on = new.resolved.settings.recording.enabled
     if was_on and not is_on:
+        if not telemetry.is_started:
+            # Nobody would ever fold what instruments collect.
+            telemetry.registry.mute(on=True)
         telemetry.switch("", on=False)
         telemetry.shutdown(telemetry.limits.exit_s)
         # Nothing is lost that anybody wanted, so nothing is counted either.
         telemetry.front.gate(_ignore)
     elif is_on and not was_on:
+        telemetry.registry.mute(on=False)
         telemetry.switch("", on=True)
         telemetry.deliver(new.delivery)
+        telemetry.start()
 
 
 def _ignore(_: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from firstlight import plugins
 from firstlight.app.destinations import MakeExporter, destinations, made_at_once
 from firstlight.app.identity import sender
-from firstlight.app.live_settings import InForce, bound, changed, in_force, limits_by, put_in_force, said, say_remarks
+from firstlight.app.live_settings import InForce, changed, in_force, limits_by, put_in_force, said, say_remarks
 from firstlight.app.settings import Configuration, Resolved, default_data_dir, recording
 from firstlight.errors import UsageError
 from firstlight.model import Level
@@ -131,7 +131,7 @@ def update_settings(changes: Mapping[str, Any], telemetry: Telemetry | None = No
     if before is None:
         raise UsageError("this recorder was not made by firstlight.get() or firstlight.configure()")
     resolved, paths = changed(before.resolved, changes)
-    bound(one, before.delivery, limits_by(resolved, one.limits, paths))
+    one.set_limits(limits_by(resolved, one.limits, paths))
     put_in_force(one, InForce(resolved, before.delivery), paths)
 
 

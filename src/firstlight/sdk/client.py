@@ -44,8 +44,6 @@ MAX_SCOPES = 10_000
 MANY_SCOPES = "other_scopes"
 
 I = TypeVar("I", bound=Instrument)  # noqa: E741
-
-
 _Route = tuple[Sink | None, Resource | None, Delivery | None]
 
 
@@ -68,7 +66,7 @@ class Telemetry(BySubsystem):
     _sink: Sink | None
     _resource: Resource | None
     _drain: Drain
-    _started: bool
+    is_started: bool
     _closed: bool
     _ended: bool
 
@@ -130,9 +128,8 @@ class Telemetry(BySubsystem):
             self._drain.tick(urgent=True)
         with self._drain.lock:
             old, self._sink, self._delivery = self._sink, None, delivery
-            if limits is not None:
-                self.limits = limits
-                self._drain.bound(self._pace())
+        if limits is not None:
+            self.set_limits(limits)
         if old is not None:
             old.close(self.limits.exit_s)
         if self._closed:
@@ -162,7 +159,7 @@ class Telemetry(BySubsystem):
         with self._drain.lock:
             self.volume = volume
             self._drain.bound(self._pace())
-            if self._started:
+            if self.is_started:
                 self._drain.open()
 
     def set_ratio(self, key: str, ratio: float) -> None:
@@ -244,13 +241,21 @@ class Telemetry(BySubsystem):
     def __exit__(self, *_: object) -> None:
         self.shutdown(self.limits.exit_s)
 
+    def set_limits(self, limits: Limits) -> None:
+        """Keep within ``limits`` from now on; ``lines`` is for metrics that are made later."""
+        with self._drain.lock:
+            self.limits = limits
+            self._drain.bound(self._pace())
+            if self._sink is not None:
+                self._sink.outbox.bound(limits.queue_rows, limits.linger_s)
+
     def counts(self) -> Counts:
         """Return what became of everything that was recorded."""
         return self.ledger.counts()
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Deliver everything recorded so far and the state of all instruments; return whether it was done in time."""
-        if not self._started:
+        if not self.is_started:
             return True
         self._drain.tick(urgent=True)
         sink = self._sink
@@ -261,7 +266,7 @@ class Telemetry(BySubsystem):
     def shutdown(self, timeout_s: float = 5.0) -> bool:
         """Deliver everything and end; later records are dropped and counted.  Return whether all was delivered."""
         with self._lock:
-            was_started, self._started, self._closed = self._started, False, True
+            was_started, self.is_started, self._closed = self.is_started, False, True
             if was_started:
                 self._ending.begin()
         self.front.gate(self._late)
@@ -320,9 +325,8 @@ class Telemetry(BySubsystem):
         self._ending = Ending()
         self._sink = None
         self._resource = None
-        self._started = False
-        self._closed = False
-        self._ended = False
+        self.is_started = False
+        self._closed = self._ended = False
         self._grace_ends_s = monotonic() + GRACE_S
         stages = Stages(
             self.front,
@@ -365,9 +369,9 @@ class Telemetry(BySubsystem):
 
     def _start(self) -> None:
         with self._lock:
-            if self._started or self._closed:
+            if self.is_started or self._closed:
                 return
-            self._started = True
+            self.is_started = True
             self._grace_ends_s = monotonic() + GRACE_S
             self._drain.open()
             fork.arm_exit(self)

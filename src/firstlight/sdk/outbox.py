@@ -63,6 +63,16 @@ class Outbox:
                 self._drop_oldest("queue_full")
             self._changed.notify_all()
 
+    def bound(self, max_rows: int, linger_s: float) -> None:
+        """Set both figures anew."""
+        with self._changed:
+            self._max_rows = max_rows
+            self._linger_s = linger_s
+            self._ripe_at_s = min(self._ripe_at_s, monotonic() + linger_s)
+            while self._rows > self._max_rows and len(self._batches) > 1:
+                self._drop_oldest("queue_full")
+            self._changed.notify_all()
+
     def wait_for_room(self, rows: int, timeout_s: float) -> bool:
         """Wait until ``rows`` more have room; return whether they have."""
         with self._changed:

@@ -52,6 +52,7 @@ class Registry:
         self._ledger = ledger
         self._troubles = troubles
         self._max_lines = max_lines
+        self._is_mute = False
         self._lock = RLock()
         self._found: dict[tuple[str, str], Instrument] = {}
         self._lines: list[Instrument] = []
@@ -103,6 +104,14 @@ class Registry:
         """Return how often a source did not answer, by reason."""
         return self._asker.failures.copy()
 
+    def mute(self, *, on: bool) -> None:
+        """Let no instrument take anything in, or let all of them begin anew."""
+        with self._lock:
+            if on is not self._is_mute:
+                self._is_mute = on
+                for line in self._lines:
+                    line.mute() if on else line.unmute()
+
     def lines(self) -> list[Instrument]:
         """Return every line there is."""
         with self._lock:
@@ -151,6 +160,8 @@ class Registry:
         made = make(definition, self._keeper, pairs, self.now())
         if pairs is not None and not isinstance(made, Observable):
             self._lines.append(made)
+            if self._is_mute:
+                made.mute()
         return made
 
     def _line(self, family: Instrument, values: tuple[Any, ...], named: dict[str, Any]) -> Instrument:
