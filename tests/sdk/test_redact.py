@@ -61,6 +61,8 @@ SECRETS = st.one_of(
     formed("password=*", opaque(8)),
     formed("passwd: *", opaque(8)),
     formed("PASSWORD = *", opaque(8)),
+    formed("PassPhrase   = *", opaque(8)),
+    formed("config['password']   => *", opaque(8)),
     formed('"password" : "*"', opaque(8)),
     formed('{\\"password\\": \\"*\\"}', opaque(8)),
     formed("config['db_password'] = '*'", opaque(8)),

@@ -38,7 +38,12 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_shop.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "firstlight.testing.pytest_plugin", *arguments, str(folder)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=folder, env={**os.environ, "PYTEST_PLUGINS": ""}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )
 
 

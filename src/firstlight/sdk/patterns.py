@@ -92,10 +92,10 @@ _VALUE = r"""(?:\\?"([^"\r\n]+)|\\?'([^'\r\n]+)|([^\s"'\\,;&<>)\]}][^\s"',;&<>)\
 _IS = r"""\\?["']?\]?[ \t]{0,3}(?:=>|:=|[=:])[ \t]{0,3}"""
 _NAME_ENDS = (
     "(?:ord|swd|pwd|ken|ret|key|Key|kie|ORD|SWD|PWD|KEN|RET|KEY|KIE)",
-    "(?:phrase|ession|nature|zation|PHRASE|ESSION|NATURE|ZATION)",
+    "(?:[Pp]hrase|ession|nature|zation|PHRASE|ESSION|NATURE|ZATION)",
 )
 """Last letters of the names below, by width because what looks behind must know how far."""
-_GAPS = (".", "..", "...")
+_GAPS = tuple("." * chars for chars in range(1, 7))
 _ASSIGNED = (
     _pattern(
         "authorization",
