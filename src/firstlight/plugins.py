@@ -20,6 +20,7 @@ BUILTINS: dict[str, dict[str, str]] = {
         "json": "firstlight.export.jsonl:JsonLinesExporter",
         "lake": "firstlight.store.sink:LakeExporter",
         "memory": "firstlight.export.memory:MemoryExporter",
+        "multi": "firstlight.export.multi:MultiExporter",
         "otlp": "firstlight.export.otlp:OtlpExporter",
         "parquet": "firstlight.store.parquet_files:ParquetExporter",
         "prometheus": "firstlight.export.prometheus:PrometheusFileExporter",

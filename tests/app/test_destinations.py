@@ -126,15 +126,17 @@ def test_several_places_get_the_same_records(tmp_path: Path) -> None:
         lake.close()
 
 
-def test_what_a_spool_loses_is_no_longer_counted_as_exported(tmp_path: Path) -> None:
+def test_what_a_spool_holds_is_exported_when_it_is_delivered(tmp_path: Path) -> None:
     ledger = Ledger()
     settings = recording({"endpoint": "http://127.0.0.1:9", "spool.directory": str(tmp_path)}, environ={})
     exporter = destinations(settings.settings.recording, tmp_path)(ledger)
     moved = exporter._on_moved
     ledger.recorded(Rows(events=5))
+    moved("held", (5, 0, 0))
     ledger.exported(Rows(events=5))
-    moved("spooled", (5, 0, 0))
+    assert ledger.counts().exported == Rows()
     moved("spool_full", (2, 0, 0))
+    moved("delivered", (3, 0, 0))
     moved("adopted", (1, 1, 0))
     moved("delivered", (1, 1, 0))
     counts = ledger.counts()

@@ -13,7 +13,6 @@ from firstlight.sdk.ledger import Ledger, Rows
 MakeExporter = Callable[[Ledger], Exporter]
 _SIGNALS = {"traces": "spans", "metrics": "samples", "logs": "events"}
 _ALL_SIGNALS = frozenset({"events", "spans", "metrics"})
-_ON_THEIR_WAY = frozenset({"spooled", "delivered"})
 _NO_FILES = frozenset({"otlp", "lake"})
 
 
@@ -111,12 +110,16 @@ def _spooled(receiver: MakeExporter, spool: SpoolSettings) -> MakeExporter:
 
         def moved(what: str, counts: tuple[int, int, int]) -> None:
             rows = Rows(*counts)
-            if what == "adopted":
+            if what == "held":
+                # The sink counts them as exported once the spool has them, but they are only on disk yet.
+                ledger.exported(Rows(*(-count for count in rows)))
+            elif what == "delivered":
+                ledger.exported(rows)
+            elif what == "adopted":
                 # Another process left them behind; they are counted here from now on.
                 ledger.recorded(rows)
-                ledger.exported(rows)
-            elif what not in _ON_THEIR_WAY:
-                _take_back(ledger, what, rows)
+            else:
+                ledger.dropped(what, rows)
 
         return SpoolExporter(receiver(ledger), directory, max_bytes=spool.max_bytes, sync=spool.sync, on_moved=moved)
 
