@@ -19,7 +19,6 @@ from firstlight.sdk.sensitive_names import SensitiveNames
 __all__ = ["Policy", "Redactor"]
 
 CHUNK_ROWS = 256
-_FLAT = frozenset({str, int})
 
 
 class Redactor:
@@ -83,7 +82,7 @@ class Redactor:
         """Return what goes through these rows and words, or None when there is nothing to hide in them."""
         values = _long_values(rows)
         families = self._hinted((values, words))
-        if not (families or self._always or self._names.show(rows) or not _FLAT.issuperset(map(type, values))):
+        if not (families or self._always or self._names.show(rows) or self._names.show_inside(values)):
             return None
         return Walk(self.policy, self._counts, families + self._own, self._names)
 

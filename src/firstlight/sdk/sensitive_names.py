@@ -5,6 +5,7 @@ from collections.abc import Sequence, Set
 from typing import Any
 
 MAX_NAMES = 4096
+_CONTAINERS = frozenset({dict, list})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET = re.compile(
     "password|passwd|passphrase|pwd|secrets?|credentials?|authorization|cookies?|csrf|xsrf|csrftoken|jwt|otp|cvv|cvc|ssn"
@@ -52,6 +53,18 @@ class SensitiveNames:
     def show(self, rows: Sequence[dict[str, Any]]) -> bool:
         """Return whether a field of ``rows`` has a sensitive name; those of dicts inside are not looked at."""
         return any(map(self.is_sensitive, set[str]().union(*rows) - self._clean))
+
+    def show_inside(self, values: Sequence[Any]) -> bool:
+        """Return whether a dict among ``values``, or inside one of them, has a sensitive name."""
+        waiting = [value for value in values if type(value) in _CONTAINERS]
+        while waiting:
+            inside = waiting.pop()
+            if type(inside) is dict:
+                if self.show([inside]):
+                    return True
+                inside = inside.values()
+            waiting += [value for value in inside if type(value) in _CONTAINERS]
+        return False
 
     def is_sensitive(self, name: str) -> bool:
         """Return the verdict on one name."""
