@@ -11,8 +11,9 @@ from firstlight.app.recording import OFF_NAME, RecordingSettings
 from firstlight.app.settings import LEAVES, RECORDING, Resolved, laid_over
 from firstlight.errors import ConfigError
 from firstlight.model import Level, parse_level
-from firstlight.sdk.client import OFF, Telemetry
+from firstlight.sdk.client import Telemetry
 from firstlight.sdk.delivery import Delivery, Limits
+from firstlight.sdk.levels import OFF
 from firstlight.sdk.volume import Volume
 
 if TYPE_CHECKING:

@@ -16,16 +16,17 @@ from firstlight.sdk.convert import Converter
 from firstlight.sdk.delivery import Delivery, Limits
 from firstlight.sdk.drain import Drain, Pace, Stages, Target
 from firstlight.sdk.ending import Ending
-from firstlight.sdk.front import Front, Tap
+from firstlight.sdk.front import Front
 from firstlight.sdk.gates import is_event, rows_of
 from firstlight.sdk.instruments import Definition, Instrument
 from firstlight.sdk.ledger import Counts, Ledger
+from firstlight.sdk.levels import Levels
 from firstlight.sdk.outbox import Outbox
 from firstlight.sdk.redaction import Redaction
 from firstlight.sdk.registry import Registry
 from firstlight.sdk.report import Reporter
 from firstlight.sdk.scope import Scope
-from firstlight.sdk.sieve import Sieve, is_below
+from firstlight.sdk.sieve import Sieve
 from firstlight.sdk.sink import Sink
 from firstlight.sdk.site import Site
 from firstlight.sdk.span_seconds import SpanSeconds
@@ -37,9 +38,6 @@ from firstlight.sdk.volume import Volume
 __all__ = ["Delivery", "Limits", "Telemetry"]
 
 GRACE_S = 1.0
-OFF = 100
-"""Above every level."""
-
 MAX_SCOPES = 10_000
 MANY_SCOPES = "other_scopes"
 
@@ -87,25 +85,26 @@ class Telemetry(BySubsystem):
         self._converter = Converter(self.ledger, self.troubles, SpanSeconds(self.registry, self.troubles).observe)
         self._reporter = Reporter(self.registry, self.ledger)
         self.sieve = Sieve(self.ledger)
+        self.registry.keeps_trace = self.sieve.keeps_trace
         self.redaction = Redaction(self.ledger, self.troubles)
         self.volume = Volume()
         self._fallback = fallback
         self._delivery = None
         self._lock = RLock()
-        self._taps: list[Tap] = []
         self._scopes: dict[str, Scope] = {}
         self._declared: dict[tuple[Any, ...], FunctionType] = {}
-        self._levels: dict[str, int] = {"": level}
+        self.levels = Levels(level)
         self._places = {}
-        self._off: set[str] = set()
         self._abandoned: list[Sink] = []
         self._begin()
         root = self.scope("")
-        self.event = root.event
-        self.span = root.span
-        self.counter = root.counter
-        self.gauge = root.gauge
-        self.histogram = root.histogram
+        self.event, self.exception, self.declare = root.event, root.exception, root.declare
+        self.span, self.make_span = root.span, root.make_span
+        self.counter, self.up_down_counter, self.gauge = root.counter, root.up_down_counter, root.gauge
+        self.histogram, self.exponential_histogram = root.histogram, root.exponential_histogram
+        self.summary, self.facts, self.enumeration = root.summary, root.facts, root.enumeration
+        self.observe_counter, self.observe_gauge = root.observe_counter, root.observe_gauge
+        self.observe_up_down_counter = root.observe_up_down_counter
         fork.watch(self)
 
     def scope(self, name: str) -> Scope:
@@ -168,37 +167,22 @@ class Telemetry(BySubsystem):
 
     def set_level(self, level: Level, scope: str = "") -> None:
         """Record from ``level`` up in ``scope`` and below it; the longest scope that fits decides."""
-        with self._lock:
-            self._levels[scope] = level
-            self._listen()
+        self.levels.set(level, scope)
 
     def switch(self, scope: str, *, on: bool) -> None:
         """Record nothing in ``scope`` and below it, or as the levels say again."""
         # What was recorded before is judged as things were then.
         self._drain.tick()
-        with self._drain.lock, self._lock:
+        with self._drain.lock:
             lost = rows_of(self.front.discard(self.sieve.is_silent))
             self.ledger.recorded(lost)
             self.ledger.dropped("filtered", lost)
-            (self._off.discard if on else self._off.add)(scope)
-            self.sieve.silence(self._off)
-            self._listen()
+            self.levels.switch(scope, on=on)
+            self.sieve.silence(self.levels.off)
 
     def threshold(self, scope: str) -> int:
         """Return the least level that is recorded in ``scope``."""
-        if self._off and is_below(scope, tuple(self._off)):
-            return OFF
-        name = scope
-        while name and name not in self._levels:
-            name = name.rpartition(".")[0]
-        return self._levels[name]
-
-    def tapped(self, tap: Tap) -> FunctionType:
-        """Put ``tap`` under the levels; return its function."""
-        with self._lock:
-            self._taps.append(tap)
-            tap.listen(self.threshold(tap.scope))
-            return tap.function
+        return self.levels.threshold(scope)
 
     def declared(self, site: Site) -> FunctionType:
         """Return the function that records a declared event, the same one for the same declaration."""
@@ -206,12 +190,12 @@ class Telemetry(BySubsystem):
         with self._lock:
             found = self._declared.get(key)
             if found is None:
-                found = self._declared[key] = self.tapped(self.front.declared(site))
+                found = self._declared[key] = self.levels.tapped(self.front.declared(site))
             return found
 
     def emitter(self, site: Site) -> FunctionType:
         """Return the function that records events of ``site`` with their fields in a dict."""
-        return self.tapped(self.front.fielded(site))
+        return self.levels.tapped(self.front.fielded(site))
 
     def hand_over(self, *rows: Event | SpanRow) -> None:
         """Record what another recorder made: events and ended spans, which the caller gives away."""
@@ -299,6 +283,7 @@ class Telemetry(BySubsystem):
             self._abandoned.append(self._sink)
         had_lines = bool(self.registry.restart())
         self._lock = RLock()
+        self.levels.restart()
         Span.naming = Lock()
         self.front.restart()
         self.ledger.restart()
@@ -343,12 +328,6 @@ class Telemetry(BySubsystem):
 
     def _pace(self) -> Pace:
         return Pace(self.limits.high_water, self.limits.report_interval_s, self.volume)
-
-    def _listen(self) -> None:
-        for tap in self._taps:
-            tap.listen(self.threshold(tap.scope))
-        for one in self._scopes.values():
-            one.debug_on = self.threshold(one.name) <= Level.DEBUG
 
     def _spent_ns(self) -> int:
         return self._sink.spent_ns if self._sink is not None else 0

@@ -49,11 +49,11 @@ class Scope(Meter):
     def __init__(self, telemetry: "Telemetry", name: str) -> None:
         super().__init__(telemetry, name)
         for level in Level:
-            setattr(self, level.name.lower(), telemetry.tapped(telemetry.front.emitter(Site(name, level))))
+            setattr(self, level.name.lower(), telemetry.levels.tapped(telemetry.front.emitter(Site(name, level))))
         self.warning = self.warn
         self._site = Site(name, Level.INFO)
         self.span = telemetry.front.opener(self._site)
-        self.debug_on = telemetry.threshold(name) <= Level.DEBUG
+        telemetry.levels.tell(self)
 
     def event(self, name: str, /, *, level: Level | str = Level.INFO, **fields: Any) -> None:
         """Record an event at a level that is known only now."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from firstlight.model import Level
 from firstlight.sdk.ledger import Ledger, Rows
+from firstlight.sdk.levels import is_below
 from firstlight.sdk.plain import text
 from firstlight.sdk.remote import RemoteSpan
 from firstlight.sdk.site import Site
@@ -194,11 +195,6 @@ class _Traces:
     def _forget(self, trace_id: str) -> None:
         why, held = self._held.pop(trace_id)
         self._drop(why, Rows(spans=len(held)))
-
-
-def is_below(scope: str, among: tuple[str, ...]) -> bool:
-    """Return whether ``scope`` is one of ``among`` or below one."""
-    return any(scope == one or not one or scope.startswith(f"{one}.") for one in among)
 
 
 def _bounded_add(keys: OrderedDict[str, None], key: str) -> None:
