@@ -121,7 +121,7 @@ def test_values_are_as_short_as_can_be(value, text):
 
 
 def test_lenient_where_the_format_is():
-    text = b'# a comment\n#\n# TYPE a gauge\n\n  a{ x = "1" , y="2", }\t 1.5e3  17 \r\nb NaN\nc{} +Inf'
+    text = b'# a comment\n#\n# TYPE a gauge\n\n  a{ x = "1" , y="2", }\t 1.5e3  17 \r\nb NaN\nc{} +Inf\n'
     assert decode(text)[:1] == [Family("a", (Sample(1500.0, (("x", "1"), ("y", "2")), time_ms=17),), "gauge")]
     assert [family.name for family in decode(text)] == ["a", "b", "c"]
 
@@ -173,3 +173,23 @@ def test_what_prometheus_would_refuse_is_not_written(bad):
 @given(st.text())
 def test_every_name_can_be_made_legal(name):
     assert encode([Family(legal_name(name), (Sample(1.0),))])
+
+
+def test_comments_that_look_like_metadata_are_comments():
+    assert decode(b"# HELP\n# HELP a\n# HELP a \n# TYPE\n# HELP a x\na 1\n") == [Family("a", (Sample(1.0),), help="x")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a 3.14",
+        'a{b="\\t"} 1\n',
+        'a{__name__="b"} 1\n',
+        "# HELP a x\n# HELP a y\n",
+        '# TYPE a histogram\na_bucket{le="x"} 1\n',
+        '# TYPE a summary\na{quantile="x"} 1\n',
+    ],
+)
+def test_what_may_be_cut_off_or_mistaken_is_refused(text):
+    with pytest.raises(DecodeError):
+        decode(text.encode())

@@ -14,6 +14,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _TYPES = frozenset({"counter", "gauge", "histogram", "summary", "untyped"})
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("", "_sum", "_count")}
+_EDGES = {("histogram", "_bucket"): "le", ("summary", ""): "quantile"}
 METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_:]")
@@ -23,7 +24,9 @@ _HELP_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 _UNESCAPES = {"\\\\": "\\", "\\n": "\n", '\\"': '"'}
 _ESCAPED = re.compile(r'\\[\\n"]')
 _OPENING = re.compile(r"\{[ \t]*")
-_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(?:,[ \t]*|(?=\}))')
+_LABEL = re.compile(
+    r'(?!__name__\b)([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\[\\n"])*+)"[ \t]*(?:,[ \t]*|(?=\}))'
+)
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)", re.IGNORECASE)
 
 Labels = tuple[tuple[str, str], ...]
@@ -107,6 +110,8 @@ def decode(data: bytes) -> list[Family]:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise DecodeError(f"Prometheus text must be UTF-8: {error}") from error
+    if text and not text.endswith("\n"):
+        raise DecodeError("Prometheus text must end with a line feed; is there more of it?")
     reader = _Reader()
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip(" \t\r")
@@ -168,7 +173,11 @@ class _Reader:
 
     def _comment(self, line: str) -> None:
         _, keyword, name, rest = (*line.split(None, 3), "", "", "")[:4]
+        if not name or (keyword == "HELP" and not rest):
+            return
         if keyword == "HELP":
+            if name in self._helps:
+                raise ValueError(f"the help of {name!r} comes twice")
             self._declare(name)
             self._helps[name] = _unescape(rest)
         elif keyword == "TYPE":
@@ -193,6 +202,9 @@ class _Reader:
         if not 1 <= len(fields) <= 2:  # noqa: PLR2004 - a value and perhaps a time
             raise ValueError(f"a value and perhaps a time should follow the name, not {rest!r}")
         family, suffix = self._family_of(name_match[0])
+        edge = dict(labels).get(_EDGES.get((self._types.get(family, ""), suffix), ""))
+        if edge is not None:
+            _number(edge)
         time_ms = int(fields[1]) if len(fields) > 1 else None
         self._samples.setdefault(family, []).append(Sample(_number(fields[0]), labels, suffix, time_ms))
 
