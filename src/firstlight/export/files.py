@@ -10,6 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -228,8 +229,9 @@ class FileExporter:
         Raises:
             Unavailable: the disk did not take what was written last.
         """
-        for file in self._files.values():
-            file.close()
+        with ExitStack() as closing:
+            for file in self._files.values():
+                closing.callback(file.close)
 
 
 def stamp(time_ns: int) -> str:

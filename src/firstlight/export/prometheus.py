@@ -17,14 +17,14 @@ from firstlight.ports import Clock
 
 FOLDER = "prometheus"
 SUFFIX = ".prom"
-REWRITE_NS = NS_PER_S
-"""At most one file a second, however many batches come."""
+REWRITE_INTERVAL_NS = 5 * NS_PER_S
+"""Well below the quarter of a minute at which collectors look."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 
 
 class PrometheusFileExporter:
-    """Rewrites one file as a whole, at most once a second and at the end; a reader sees the old or the new one.
+    """Rewrites one file as a whole now and then and at the end; a reader sees the old or the new one.
 
     Each process has a file of its own; what a dead process of the same service left goes when the next one begins.
 
@@ -76,7 +76,7 @@ class PrometheusFileExporter:
         if self._path is None:
             self._path = self._directory / f"{_UNSAFE.sub('_', batch.resource.service)}-{self._pid}{SUFFIX}"
         now_ns = self._now_ns()
-        if not 0 <= now_ns - self._written_ns < REWRITE_NS:
+        if not 0 <= now_ns - self._written_ns < REWRITE_INTERVAL_NS:
             self._write(self._path)
             self._written_ns = now_ns
         self._folded = None
