@@ -95,7 +95,7 @@ class Terminal:
         began = len(self.screen)
         for _ in range(20):
             self.process.send_signal(signal.SIGINT)
-            if select.select([self.ours], [], [], 1)[0]:
+            while select.select([self.ours], [], [], 1)[0]:
                 self.screen += os.read(self.ours, 65536).decode(errors="replace")
             if PROMPT in self.screen[began:]:
                 return
