@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from firstlight.errors import Unavailable
+from firstlight.export.files import FilePolicy
 from firstlight.model import Batch, Event, ExponentialPoint, Kind, Resource, Series
 from firstlight.store.parquet_files import ParquetExporter
 from firstlight.testing import FakeClock, check_exporter, sample_batch
@@ -54,7 +55,7 @@ def test_other_engines_read_it(tmp_path: Path) -> None:
 
 def test_rows_wait_until_there_are_enough_or_long_enough(tmp_path: Path) -> None:
     clock = FakeClock()
-    exporter = ParquetExporter(tmp_path, file_rows=3, file_interval_s=60.0, now_ns=clock)
+    exporter = ParquetExporter(tmp_path, file_rows=3, now_ns=clock)
     exporter.export(events(2))
     assert not (tmp_path / "parquet").exists()
     exporter.export(events(1))
@@ -86,12 +87,24 @@ def test_after_a_failure_each_row_is_written_once(tmp_path: Path) -> None:
 
 
 def test_the_newest_files_are_kept(tmp_path: Path) -> None:
-    exporter = ParquetExporter(tmp_path, file_rows=1, keep_files=2)
+    exporter = ParquetExporter(tmp_path, FilePolicy(keep_files=2), file_rows=1)
     for number in range(4):
         exporter.export(events(1, first=number))
     exporter.close()
     found = [pq.read_table(path)["ns"].to_pylist() for path in sorted((tmp_path / "parquet").iterdir())]
     assert found == [[3], [4]]
+
+
+def test_old_files_go(tmp_path: Path) -> None:
+    exporter = ParquetExporter(tmp_path, FilePolicy(keep_s=60.0, rotate_interval_s=5.0))
+    (tmp_path / "parquet").mkdir()
+    old = tmp_path / "parquet" / "events-20200101T000000.000000Z-1-1.parquet"
+    old.write_bytes(b"")
+    os.utime(old, (0, 0))
+    exporter.export(events(1))
+    exporter.close()
+    assert not old.exists()
+    assert len(names(tmp_path)) == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

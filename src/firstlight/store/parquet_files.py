@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -41,30 +42,47 @@ _SERIES = [
 METRICS = pa.schema([("time", schema.TIME), ("ns", pa.int16()), ("value", pa.float64()), *_SERIES])
 
 
+class Policy(Protocol):
+    """What matters here of a policy for files (``firstlight.export.files.FilePolicy``)."""
+
+    @property
+    def rotate_interval_s(self) -> float:
+        """Seconds that rows wait for a file; 0 is a minute."""
+
+    @property
+    def keep_files(self) -> int:
+        """Files of each kind that stay, the newest ones; 0 keeps all."""
+
+    @property
+    def keep_s(self) -> float:
+        """Seconds a file stays; 0 forever."""
+
+
 class ParquetExporter:
     """Collects batches and writes one file of each kind of row at a time; a file appears whole or not at all.
 
     Args:
         directory: the folder ``parquet`` is made in it.
+        policy: see :class:`Policy`; rows that wait for longer than its interval are written with the next batch.
         file_rows: as soon as so many rows wait they are written.
-        file_interval_s: with the first batch this many seconds after the last file they are written too.
-        keep_files: files of each kind that stay, the newest ones; 0 keeps all.
         now_ns: the clock.
     """
 
     def __init__(
         self,
         directory: str | PathLike[str],
+        policy: Policy | None = None,
         *,
         file_rows: int = FILE_ROWS,
-        file_interval_s: float = FILE_INTERVAL_S,
-        keep_files: int = 0,
         now_ns: Clock = time.time_ns,
     ) -> None:
         self._directory = Path(directory) / FOLDER
         self._file_rows = file_rows
-        self._file_interval_ns = int(file_interval_s * _NS_PER_S)
-        self._keep_files = keep_files
+        interval_s, self._keep_files, keep_s = (
+            (policy.rotate_interval_s, policy.keep_files, policy.keep_s) if policy else (0.0, 0, 0.0)
+        )
+        self._interval_ns = int((interval_s or FILE_INTERVAL_S) * _NS_PER_S)
+        self._keep_ns = int(keep_s * _NS_PER_S)
         self._now_ns = now_ns
         self._pid = os.getpid()
         self._waiting: list[Batch] = []
@@ -87,7 +105,7 @@ class ParquetExporter:
             self._waiting.append(batch)
         self._taken = batch
         waited_ns = self._now_ns() - self._since_ns
-        if sum(map(len, self._waiting)) >= self._file_rows or (self._waiting and waited_ns >= self._file_interval_ns):
+        if sum(map(len, self._waiting)) >= self._file_rows or (self._waiting and waited_ns >= self._interval_ns):
             self._write()
         self._taken = None
 
@@ -122,9 +140,11 @@ class ParquetExporter:
         self._remove_old(tables)
 
     def _remove_old(self, names: Iterable[str]) -> None:
-        if self._keep_files:
-            for name in names:
-                for path in sorted(self._directory.glob(f"{name}-*.parquet"), reverse=True)[self._keep_files :]:
+        since_ns = self._now_ns() - self._keep_ns if self._keep_ns else 0
+        for name in names:
+            paths = sorted(self._directory.glob(f"{name}-*.parquet"), reverse=True)
+            for place, path in enumerate(paths):
+                if 0 < self._keep_files <= place or path.stat().st_mtime_ns < since_ns:
                     path.unlink(missing_ok=True)
 
 
