@@ -1,3 +1,4 @@
+import os
 from collections import Counter
 
 import pytest
@@ -105,3 +106,18 @@ def test_closing_delivers_or_counts_the_rest() -> None:
 def test_intervals_and_rows_are_above_zero(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="above zero"):
         PeriodicExporter(Plain(), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_leaves_what_was_kept_to_its_parent() -> None:
+    inner = Plain()
+    exporter = PeriodicExporter(inner, 3600.0)
+    exporter.export(events(1))
+    child = os.fork()
+    if child == 0:
+        exporter.export(events(2))
+        exporter.catch_up(1.0, urgent=True)
+        os._exit(0 if inner.got == [2] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    exporter.catch_up(1.0, urgent=True)
+    assert inner.got == [1]

@@ -1,5 +1,6 @@
 """Gathers batches and hands them on at intervals, for receivers that are paid or slowed by the request."""
 
+import os
 from random import uniform
 from time import monotonic
 
@@ -48,6 +49,7 @@ class PeriodicExporter:
         self._retry_s = 0.0
         self._held: list[Batch] = []
         self._rows = 0
+        self._pid = os.getpid()
 
     def export(self, batch: Batch) -> None:
         """Keep ``batch`` until the interval is over.
@@ -55,6 +57,9 @@ class PeriodicExporter:
         Raises:
             Overloaded: nothing could be delivered for so long that there is no room.
         """
+        if self._pid != os.getpid():
+            # In a forked child: what was kept is the parent's to deliver.
+            self._pid, self._held, self._rows = os.getpid(), [], 0
         if self._rows >= 2 * self._max_rows:
             self.catch_up(0.0)
         if self._rows >= 2 * self._max_rows:
