@@ -29,19 +29,22 @@ def remove_old(directory: Path, stem: str, suffix: str, keep_files: int, since_n
     finished = [directory / name for name in names if name.endswith(endings) and not is_held(directory / name)]
     for place, path in enumerate(finished):
         if 0 < keep_files <= place or _modified_ns(path) < since_ns:
-            path.unlink(missing_ok=True)
+            _remove(path)
     for path in (directory / name for name in names if name.endswith(leftover)):
         if _modified_ns(path) < since_ns:
-            path.unlink(missing_ok=True)
+            _remove(path)
 
 
 def is_held(path: Path) -> bool:
     """Return whether a living process still writes ``path``."""
-    with suppress(FileNotFoundError), open(path, "rb") as file:
-        try:
+    try:
+        with open(path, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # It is locked, or it is none of ours to look into.
+        return True
     return False
 
 
@@ -50,3 +53,9 @@ def _modified_ns(path: Path) -> int:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return 0
+
+
+def _remove(path: Path) -> None:
+    # Another process may have been faster, or the file is not ours to remove; rows must not wait for that.
+    with suppress(OSError):
+        path.unlink()

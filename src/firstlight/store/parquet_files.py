@@ -7,6 +7,7 @@ is lost when the process is killed.  A lake (:mod:`firstlight.store.sink`) has n
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -144,8 +145,10 @@ class ParquetExporter:
         for name in names:
             paths = sorted(self._directory.glob(f"{name}-*.parquet"), reverse=True)
             for place, path in enumerate(paths):
-                if 0 < self._keep_files <= place or path.stat().st_mtime_ns < since_ns:
-                    path.unlink(missing_ok=True)
+                # Another process may have been faster, or the file is not ours; rows must not wait for that.
+                with suppress(OSError):
+                    if 0 < self._keep_files <= place or path.stat().st_mtime_ns < since_ns:
+                        path.unlink()
 
 
 def _tables(batches: list[Batch]) -> dict[str, pa.Table]:
