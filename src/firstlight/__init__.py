@@ -20,57 +20,101 @@ from firstlight.version import __version__
 if TYPE_CHECKING:
     from firstlight.app.lake import Lake
     from firstlight.app.logging_handler import LoggingHandler
+    from firstlight.app.middleware import AsgiMiddleware, WsgiMiddleware
     from firstlight.app.telemetry import configure, get, update_settings
     from firstlight.errors import FirstlightError
     from firstlight.model import Level
     from firstlight.sdk.client import Telemetry
-    from firstlight.sdk.context import current_span
+    from firstlight.sdk.context import current_span, in_context
     from firstlight.sdk.delivery import Limits
+    from firstlight.sdk.volume import Volume
 
     counter = get().counter
+    declare = get().declare
+    enumeration = get().enumeration
     event = get().event
+    exception = get().exception
+    exponential_histogram = get().exponential_histogram
+    facts = get().facts
     flush = get().flush
     gauge = get().gauge
     histogram = get().histogram
+    integrate_subsystem = get().integrate_subsystem
+    log_event = get().log_event
+    log_performance = get().log_performance
+    make_span = get().make_span
+    observe_counter = get().observe_counter
+    observe_gauge = get().observe_gauge
+    observe_up_down_counter = get().observe_up_down_counter
+    performance = get().performance
     scope = get().scope
     shutdown = get().shutdown
     span = get().span
+    start = get().start
+    stop = get().stop
+    summary = get().summary
+    up_down_counter = get().up_down_counter
 
 __all__ = [
+    "AsgiMiddleware",
     "FirstlightError",
     "Lake",
     "Level",
     "Limits",
     "LoggingHandler",
     "Telemetry",
+    "Volume",
+    "WsgiMiddleware",
     "__version__",
     "configure",
     "counter",
     "current_span",
+    "declare",
+    "enumeration",
     "event",
+    "exception",
+    "exponential_histogram",
+    "facts",
     "flush",
     "gauge",
     "get",
     "histogram",
+    "in_context",
+    "integrate_subsystem",
+    "log_event",
+    "log_performance",
+    "make_span",
+    "observe_counter",
+    "observe_gauge",
+    "observe_up_down_counter",
+    "performance",
     "scope",
     "shutdown",
     "span",
+    "start",
+    "stop",
+    "summary",
+    "up_down_counter",
     "update_settings",
 ]
 
 _HOMES = {
+    "AsgiMiddleware": "firstlight.app.middleware",
     "FirstlightError": "firstlight.errors",
     "Lake": "firstlight.app.lake",
     "Level": "firstlight.model",
     "Limits": "firstlight.sdk.delivery",
     "LoggingHandler": "firstlight.app.logging_handler",
     "Telemetry": "firstlight.sdk.client",
+    "Volume": "firstlight.sdk.volume",
+    "WsgiMiddleware": "firstlight.app.middleware",
     "configure": "firstlight.app.telemetry",
     "current_span": "firstlight.sdk.context",
     "get": "firstlight.app.telemetry",
+    "in_context": "firstlight.sdk.context",
     "update_settings": "firstlight.app.telemetry",
 }
-_OF_THE_RECORDER = frozenset({"counter", "event", "flush", "gauge", "histogram", "scope", "shutdown", "span"})
+_OF_THE_RECORDER = frozenset(__all__) - _HOMES.keys() - {"__version__"}
 
 
 def __getattr__(name: str) -> Any:

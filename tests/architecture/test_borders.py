@@ -68,8 +68,20 @@ def test_only_app_reads_the_environment() -> None:
     assert {use for use in uses if not use.startswith("app/")} == set()
 
 
+# Loaded by the program that they are for, which has it.
+GUESTS = {
+    Path("sdk/integrations/prometheus_client.py"): "prometheus-client",
+    Path("testing/pytest_plugin.py"): "pytest",
+}
+
+
 def test_declared_and_imported_distributions_are_the_same() -> None:
-    used = {distribution_of(name) for tree in MODULES.values() for name in foreign_imports(tree)}
+    used = {
+        distribution
+        for path, tree in MODULES.items()
+        for distribution in map(distribution_of, foreign_imports(tree))
+        if GUESTS.get(path) != distribution
+    }
     assert used - HUB == set()
     # DuckDB's extensions are loaded by their path, which is asked of the installed distribution; uvicorn loads its
     # parser.
@@ -94,7 +106,7 @@ def loaded_by(statement: str) -> set[str]:
         pytest.param("import firstlight.ports, firstlight.plugins, firstlight.errors", id="ports"),
         *(
             pytest.param(f"from firstlight.plugins import load; load('exporter', '{name}')", id=f"exporter-{name}")
-            for name in BUILTINS["exporter"]
+            for name in sorted(BUILTINS["exporter"].keys() - {"parquet"})  # whose files need Arrow
         ),
     ],
 )

@@ -1,12 +1,15 @@
 import asyncio
+import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from firstlight.export.memory import MemoryExporter
 from firstlight.model import Resource, SpanLink
 from firstlight.sdk.client import Delivery, Limits, Telemetry
-from firstlight.sdk.context import current_span
+from firstlight.sdk.context import current_span, in_context
 from firstlight.sdk.remote import RemoteSpan
 from firstlight.testing import Capture, FakeClock, capture
 
@@ -209,3 +212,19 @@ def test_attributes_added_after_the_end_do_no_harm(telemetry: Telemetry, capture
     assert captured.spans[0].attributes == {}
     span.set(late=1)
     assert captured.spans[0].attributes == {}
+
+
+def test_a_thread_may_run_where_it_was_started(telemetry: Telemetry, captured: Capture) -> None:
+    def work() -> None:
+        with telemetry.span("work"):
+            telemetry.event("working")
+
+    with telemetry.span("request") as request, ThreadPoolExecutor(4) as pool:
+        carried = in_context(work)
+        for done in [pool.submit(carried) for _ in range(8)]:
+            done.result()
+        pool.submit(work).result()
+    parents = Counter(row.parent_id for row in captured.spans if row.name == "work")
+    assert parents == {request.span_id: 8, "": 1}
+    assert {event.trace_id for event in captured.events[:8]} == {request.trace_id}
+    assert len({event.thread_id for event in captured.events} - {0, threading.get_ident()}) >= 1

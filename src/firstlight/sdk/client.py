@@ -284,6 +284,7 @@ class Telemetry(BySubsystem):
         had_lines = bool(self.registry.restart())
         self._lock = RLock()
         self.levels.restart()
+        self.redaction.restart()
         Span.naming = Lock()
         self.front.restart()
         self.ledger.restart()

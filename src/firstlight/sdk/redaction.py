@@ -36,6 +36,10 @@ class Redaction:
         self._make = make
         self._redactor: Redacts | None = None
 
+    def restart(self) -> None:
+        """Count from zero, as a forked child does."""
+        self._redactor = None
+
     def apply(self, batch: Batch) -> None:
         """Hide what is secret in the events and spans of ``batch``."""
         if self._make is None:
