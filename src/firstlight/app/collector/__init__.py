@@ -4,7 +4,7 @@ What is measured here are the instruments of the recorder, so it also goes where
 """
 
 from firstlight.app.collector.collector import Collector
-from firstlight.app.collector.files import JsonFile, PrometheusFile, SeveralFiles
+from firstlight.app.collector.files import JsonFile, PrometheusFile, SeveralFiles, all_of
 from firstlight.app.collector.hooks import HOOK_TYPES
 from firstlight.app.collector.observed import COORDINATION, HEALTH, MESSAGING, observe
 from firstlight.app.collector.periodic import PeriodicWriter
@@ -24,5 +24,6 @@ __all__ = [
     "SeveralFiles",
     "Snapshot",
     "State",
+    "all_of",
     "observe",
 ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from itertools import count
 from os import PathLike
 from pathlib import Path
@@ -108,10 +108,18 @@ class SeveralFiles:
         Raises:
             Exception: what the first one raised that failed.
         """
-        results = await asyncio.gather(*(one.write(collector) for one in self._writers), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await all_of(one.write(collector) for one in self._writers)
+
+
+async def all_of(writes: Iterable[Awaitable[None]]) -> None:
+    """Await all of ``writes``, whatever becomes of each.
+
+    Raises:
+        Exception: what the first one raised that failed.
+    """
+    for result in await asyncio.gather(*writes, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 def replace_whole(path: Path, data: bytes) -> None:
