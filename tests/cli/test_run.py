@@ -108,6 +108,16 @@ def test_what_goes_wrong_with_telemetry_is_one_line_and_the_program_runs(tmp_pat
     assert done.stderr == "firstlight: this process runs without telemetry: RuntimeError: not here\n"
 
 
+def test_profile_and_settings_file_hold_in_the_program(tmp_path: Path) -> None:
+    write(tmp_path / "telemetry.json", '{"recording": {"service": "from-the-file"}}')
+    program = "import firstlight; firstlight.scope('a').debug('detail')"
+    for profile, kept in (("production", 0), ("debug", 1)):
+        options = ["--telemetry-config", "telemetry.json", "--telemetry-profile", profile]
+        assert run(tmp_path, *options, "--", "-c", program).returncode == 0
+        query = "SELECT count(*) FROM events WHERE name = 'detail' AND service = 'from-the-file'"
+        assert answer(tmp_path / "lake", query) == [(kept,)]
+
+
 def test_disabled_the_program_runs_as_if_nothing_were_there(tmp_path: Path) -> None:
     check = "import os, sys; print('firstlight' in sys.modules, os.environ.get('PYTHONPATH'))"
     env = environment(tmp_path)
@@ -121,12 +131,14 @@ def test_disabled_the_program_runs_as_if_nothing_were_there(tmp_path: Path) -> N
     [
         (["--", "no-such-program"], "no program 'no-such-program'"),
         (["--telemetry-config", "gone.toml", "--", "-c", "pass"], "gone.toml"),
+        (["--telemetry-config", "wrong.json", "--", "-c", "pass"], "loudest"),
         (["--telemetry-profile", "loud", "--", "-c", "pass"], "loud"),
         ([], "Missing argument"),
         (["--endpoint", "http://127.0.0.1:1", "--", "-c", "pass"], "--data and --endpoint"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_runs(tmp_path: Path, arguments: list[str], says: str) -> None:
+    write(tmp_path / "wrong.json", '{"recording": {"level": "loudest"}}')
     done = run(tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
@@ -188,6 +200,25 @@ def test_ctrl_c_is_a_keyboard_interrupt_as_ever(tmp_path: Path) -> None:
     assert code == -signal.SIGINT
     assert errors.endswith("KeyboardInterrupt\n")
     assert total(tmp_path / "lake", "jobs_total") == 1000
+
+
+def test_sigterm_reaches_a_child_in_its_very_first_moment(tmp_path: Path) -> None:
+    script = write(
+        tmp_path / "forks.py",
+        """
+import os, signal, time, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+for _ in range(30):
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(1)
+    os.kill(child, signal.SIGTERM)
+    assert os.waitpid(child, 0)[1] == signal.SIGTERM
+""",
+    )
+    done = run(tmp_path, "--", str(script))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

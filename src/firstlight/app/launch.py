@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from firstlight.app.autostart import ENABLED_VARIABLE
+from firstlight.app.settings import recording
 from firstlight.errors import ConfigError, UsageError
 from firstlight.store.layout import Layout
 
@@ -50,11 +51,14 @@ def launch(program: Sequence[str], telling: Telling) -> NoReturn:
 
     Raises:
         UsageError: there is no such program, or it cannot be executed.
-        ConfigError: the settings file cannot be read.
+        ConfigError: the settings file cannot be read, or something in it is wrong.
         StorageError: the data directory cannot be written.
     """
     command = command_line(program)
     environment = surroundings(telling, os.environ)
+    if telling.enabled and telling.config is not None:
+        # Each process would leave out what is wrong and say so; who names a file wants to hear of it before.
+        recording(environ=environment)
     if telling.enabled and telling.data is not None:
         _make_lake(telling.data)
     try:

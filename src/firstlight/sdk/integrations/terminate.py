@@ -32,13 +32,15 @@ class _Ending:
         self._telemetry = telemetry
         self._thread: Thread | None = None
         self._last_moment_s = 0.0
+        self._newborn = False
         self._masks = local()
         os.register_at_fork(before=self._hold, after_in_parent=self._release, after_in_child=self._begin_anew)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle the signal; comes a second time when the thread is done."""
         del number, frame
-        if self._thread is None and not self._begin():
+        if self._newborn or (self._thread is None and not self._begin()):
+            # A newborn child has recorded nothing, and what runs after a fork is not done with its locks.
             _die()
         else:
             assert self._thread is not None
@@ -55,7 +57,9 @@ class _Ending:
 
     def _begin_anew(self) -> None:
         self._thread = None
+        self._newborn = True
         self._release()
+        self._newborn = False
 
     def _begin(self) -> bool:
         """Start to deliver; return whether there can be a thread for it."""
