@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter_ns, process_time_ns, thread_time_ns
 
 from bench.harness import Bar, Benchmark, Contender, Figures, Group, Running
-from firstlight.codecs.otlp.write_json import encode_json
+from firstlight.codecs.otlp.write_wire import encode_wire
 from firstlight.export.jsonl import JsonLinesExporter
 from firstlight.model import Batch, Level, Resource
 from firstlight.sdk.client import Delivery, Limits, Telemetry
@@ -27,7 +27,7 @@ call ns: processor time of the calling thread per call, in bursts with all backg
          around it is taken off.  The bars are on this one, because other programs on the machine do not disturb it.
 wall ns: the same by the clock, waiting for the interpreter lock, the disk and other programs included.
 cpu ns:  processor time of the whole process per call, burst and everything after it: drain, encoding, writing.
-         For Firstlight that is OTLP JSON encoding of every event (or JSON lines to a file), as the peers format theirs.
+         For Firstlight that is OTLP protobuf encoding of every event (or JSON lines to a file), as the peers format theirs.
 """
 
 Burst = Callable[[int], None]
@@ -37,7 +37,7 @@ class OtlpToNowhere:
     """Encodes as for the hub and throws the bytes away."""
 
     def export(self, batch: Batch) -> None:
-        encode_json(batch)
+        encode_wire(batch)
 
     def close(self) -> None:
         pass

@@ -229,7 +229,7 @@ def test_the_front_never_keeps_more_than_twice_its_mark() -> None:
 @pytest.mark.parametrize("error", [ValueError("bug"), FirstlightError("refused"), Unavailable("later", 0.0)])
 def test_a_failing_exporter_is_never_the_hosts_problem(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     exporter = Failing(error)
-    with recording(exporter) as telemetry:
+    with recording(exporter, raise_errors=False) as telemetry:
         log = telemetry.scope("a")
         for _ in range(3):
             log.info("step")
@@ -243,6 +243,13 @@ def test_a_failing_exporter_is_never_the_hosts_problem(error: Exception, caplog:
     assert counts.recorded.events == 4 == counts.exported.events + lost
     assert lost == (0 if isinstance(error, Unavailable) else 3)
     assert len([record for record in caplog.records if record.name == "firstlight"]) == 1
+
+
+def test_a_test_hears_of_an_exporters_fault() -> None:
+    with recording(Failing(ValueError("bug"))) as telemetry:
+        telemetry.event("step")
+        with pytest.raises(ValueError, match="bug"):
+            telemetry.flush()
 
 
 def test_the_end_does_not_wait_for_a_receiver_that_is_away() -> None:

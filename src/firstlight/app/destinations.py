@@ -28,7 +28,9 @@ def destinations(settings: RecordingSettings, default_data: Path) -> MakeExporte
     if settings.data or "lake" in formats:
         places["lake"] = _lake(settings.data or str(default_data))
     if settings.endpoint or settings.otlp.endpoints or "otlp" in formats or not places:
-        receiver = _receiver(settings.endpoint or DEFAULT_ENDPOINT, settings.otlp)
+        # With a spool at hand nobody need wait for a receiver that is busy.
+        patience = {"retry_for_s": 0.0} if settings.spool.directory else {}
+        receiver = _receiver(settings.endpoint or DEFAULT_ENDPOINT, settings.otlp, patience)
         places["otlp"] = _spooled(receiver, settings.spool) if settings.spool.directory else receiver
     return _with_signals(_together(places, settings), settings.signals)
 
@@ -78,7 +80,7 @@ def _lake(directory: str) -> MakeExporter:
     return make
 
 
-def _receiver(endpoint: str, otlp: OtlpSettings) -> MakeExporter:
+def _receiver(endpoint: str, otlp: OtlpSettings, patience: dict[str, float]) -> MakeExporter:
     def make(ledger: Ledger) -> Exporter:
         def rejected(signal: str, rows: int, _reason: str) -> None:
             ledger.rejected(Rows(**{_SIGNALS[signal]: rows}))
@@ -96,6 +98,7 @@ def _receiver(endpoint: str, otlp: OtlpSettings) -> MakeExporter:
             tls=Tls(otlp.certificate_file, otlp.client_certificate_file, otlp.client_key_file, otlp.insecure),
             timeout_s=otlp.timeout_s,
             on_rejected=rejected,
+            **patience,
         )
         return made
 

@@ -105,7 +105,7 @@ class Subsystem(Group, frozen=True):
 class OtlpSettings(Group, frozen=True):
     """How an OTLP/HTTP receiver is spoken to."""
 
-    protocol: Annotated[Literal["json", "protobuf"], Meta(description="form of what is sent: json, protobuf")] = "json"
+    protocol: Annotated[Literal["json", "protobuf"], Meta(description="form of what is sent: json, protobuf")] = "protobuf"
     token: Annotated[
         str, _secret("sent as `Authorization: Bearer`, which a hub wants", variables=("FIRSTLIGHT_TOKEN",))
     ] = ""

@@ -196,7 +196,7 @@ class Sink:
             self._asking.notify_all()
 
     def _failed(self, what: str, error: BaseException) -> None:
-        self._troubles.say("export_failed", f"{what}: {type(error).__name__}: {error}")
+        self._troubles.internal(what, error)
         # On the host's own thread an interrupt is the host's.
         if not isinstance(error, Exception) and current_thread() is not self.thread:
             raise error

@@ -27,7 +27,7 @@ class Troubles:
         """Forget what was said, with a lock of our own, as a forked child does."""
         self._lock = Lock()
         self._said_at_s: dict[str, float] = {}
-        self._kept: Exception | None = None
+        self._kept: BaseException | None = None
 
     def misuse(self, problem: str) -> None:
         """Note a call that cannot be understood.
@@ -40,11 +40,11 @@ class Troubles:
             raise UsageError(problem)
         self.say("misuse", problem)
 
-    def internal(self, problem: str, error: Exception) -> None:
+    def internal(self, problem: str, error: BaseException) -> None:
         """Note a fault met on a thread of our own; under pytest the next ``flush`` raises it."""
         if self._raising():
             self._kept = self._kept or error
-        self.say("internal", f"{problem}: {type(error).__name__}: {error}")
+        self.say(problem, f"{problem}: {type(error).__name__}: {error}")
 
     def say(self, kind: str, message: str) -> None:
         """Log ``message`` to the logger ``firstlight`` unless one of its kind was logged within the last minute."""
