@@ -118,7 +118,10 @@ def test_the_route_is_the_one_that_a_framework_found(key: str, attributes: tuple
 
     def app(environ, start_response):
         environ[key] = value
-        return plain(environ, start_response)
+        try:
+            return plain(environ, start_response)
+        finally:
+            environ[key] = None  # as Flask does, before the body is sent
 
     with capture() as captured:
         Server(WsgiMiddleware(app)).read()

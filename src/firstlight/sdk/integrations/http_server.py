@@ -56,13 +56,15 @@ class Exchange:
 
     Attributes:
         status: of the answer; 0 until it is known.
+        route: what the framework said when the answer began; it may forget it before the end.
         span: the server's span.
     """
 
-    __slots__ = ("_baggage", "_began_s", "_ended", "_method", "_server", "_timed", "span", "status")
+    __slots__ = ("_baggage", "_began_s", "_ended", "_method", "_server", "_timed", "route", "span", "status")
 
     def __init__(self, server: "HttpServer", span: "Span", method: str, request: Request) -> None:
         self.status = 0
+        self.route = ""
         self.span = span
         self._server = server
         self._method = method
@@ -88,7 +90,7 @@ class Exchange:
             return
         self._ended = True
         seconds = perf_counter() - self._began_s if self._timed else None
-        self._server.ended(self, error, (self._method, route, seconds))
+        self._server.ended(self, error, (self._method, route or self.route, seconds))
 
 
 class HttpServer:

@@ -46,6 +46,7 @@ class WsgiMiddleware:
 
         def started(status: str, *rest: Any) -> Any:
             exchange.status = status_code(status)
+            exchange.route = route_of(environ)
             return start_response(status, *rest)
 
         before = exchange.enter()
