@@ -1,0 +1,7 @@
+"""How well this process is, by what it recorded itself: without a lake and without a hub."""
+
+from firstlight.app.process_health.judge import Condition, ProcessHealth, ProcessReport
+from firstlight.app.process_health.watch import Watch
+from firstlight.app.process_health.watched import MetricNames, configure_watched
+
+__all__ = ["Condition", "MetricNames", "ProcessHealth", "ProcessReport", "Watch", "configure_watched"]
