@@ -7,6 +7,7 @@ from inspect import isawaitable, iscoroutine
 from threading import Lock
 from typing import Any
 
+from firstlight.app.collector.turns import running_loop
 from firstlight.errors import UsageError
 from firstlight.sdk.troubles import Troubles
 
@@ -83,7 +84,7 @@ class Hooks:
                 self._failed(hook_type, error)
 
     def _go_on(self, hook_type: str, result: Awaitable[object], loop: asyncio.AbstractEventLoop | None) -> None:
-        here = _running_loop()
+        here = running_loop()
         wanted = here or loop
         if wanted is None or len(self._pending) >= MAX_PENDING:
             if iscoroutine(result):
@@ -114,10 +115,3 @@ class Hooks:
         if known not in self._callbacks:
             raise UsageError(f"no hook type {hook_type!r}; there are {', '.join(HOOK_TYPES)}")
         return known
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -3,8 +3,10 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from math import floor, isfinite
-from threading import Event, RLock, Thread, current_thread
+from threading import Event, RLock, Thread
 
 from firstlight.errors import UsageError
 
@@ -77,13 +79,11 @@ class Turns:
         task, thread = self._let_go()
         if task is None or task.done():
             return
-        loop = task.get_loop()
-        if loop is asyncio.get_running_loop():
+        if task.get_loop() is asyncio.get_running_loop():
             await _cancelled(task)
-        elif loop.is_running():
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_cancelled(task), loop))
-        elif not loop.is_closed():
-            task.cancel()
+        else:
+            ended = _cancelled_elsewhere(task)
+            await asyncio.wait([asyncio.wrap_future(ended)], timeout=STOP_WAIT_S)
         if thread is not None:
             await asyncio.to_thread(thread.join, STOP_WAIT_S)
 
@@ -101,11 +101,13 @@ class Turns:
     def stop_thread(self) -> None:
         """End, whatever it runs on; waits for that unless it is called on the very loop."""
         task, thread = self._let_go()
-        if task is None or task.done() or task.get_loop().is_closed():
+        if task is None or task.done():
             return
-        loop = task.get_loop()
-        loop.call_soon_threadsafe(task.cancel)
-        if thread is not None and thread is not current_thread():
+        if task.get_loop() is running_loop():
+            task.cancel()
+            return
+        wait([_cancelled_elsewhere(task)], STOP_WAIT_S)
+        if thread is not None:
             thread.join(STOP_WAIT_S)
 
     def _take_over(self, task: asyncio.Task[None]) -> None:
@@ -157,3 +159,31 @@ async def _cancelled(task: "asyncio.Task[None]") -> None:
         return
     task.cancel()
     await asyncio.wait([task])
+
+
+def _cancelled_elsewhere(task: "asyncio.Task[None]") -> "Future[None]":
+    """Cancel ``task`` on its own loop; return what is done as soon as it is."""
+    ended: Future[None] = Future()
+
+    def cancel() -> None:
+        task.add_done_callback(lambda _: ended.set_result(None))
+        task.cancel()
+
+    loop = task.get_loop()
+    if loop.is_running():
+        # It may end before it gets there, which is the end of the task too.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(cancel)
+            return ended
+    elif not loop.is_closed():
+        task.cancel()
+    ended.set_result(None)
+    return ended
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs on this thread; None when none does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
