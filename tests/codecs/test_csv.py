@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstlight.codecs import csv as ours
-from firstlight.codecs.jsonl_write import PROCESS_START
+from firstlight.codecs.jsonl import PROCESS_START
 from firstlight.errors import DecodeError, FirstlightError
 from firstlight.model import Batch, Event, Kind, Level, Resource, Series
 

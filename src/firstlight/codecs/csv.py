@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from firstlight.codecs import iso
-from firstlight.codecs.jsonl_write import PROCESS_START, TICK_ID
+from firstlight.codecs.jsonl import PROCESS_START, TICK_ID
 from firstlight.codecs.prometheus_text import format_value
 from firstlight.errors import DecodeError, FirstlightError
 from firstlight.model import Batch, Event, Kind, Resource, Series, level_name, parse_level

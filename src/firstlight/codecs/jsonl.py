@@ -5,19 +5,40 @@ The shape is that of "DAWN Unified Telemetry System", *Output formats*, with ``s
 rounded.  JSON has no NaN and no infinities: inside ``data`` they become ``null``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from firstlight.codecs import iso
-from firstlight.codecs.jsonl_write import PROCESS_START, TICK_ID, event_lines
 from firstlight.errors import DecodeError, FirstlightError
-from firstlight.model import Batch, Event, Resource, parse_level
+from firstlight.model import Batch, Event, Resource, level_name, parse_level
+
+TICK_ID = "tick_id"
+PROCESS_START = "process.start_time_ns"
+"""Resource attribute: when the sender's process began, in nanoseconds since the epoch."""
 
 _MS_PER_S = 1000
+
+
+class EventLine(Struct, gc=False):
+    """The keys of a line, in their order; unset ones are left out."""
+
+    timestamp: str
+    level: str
+    subsystem: str
+    component: str
+    event_type: str
+    tick_id: Any
+    session_id: str
+    data: dict[str, Any]
+    metadata: Raw
+    service: str
+    message: str | UnsetType
+    trace_id: str | UnsetType
+    span_id: str | UnsetType
 
 
 class ReadMetadata(Struct, frozen=True, gc=False):
@@ -46,17 +67,26 @@ class ReadLine(Struct, gc=False):
     span_id: str = ""
 
 
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode_lines = msgspec.json.Decoder(ReadLine).decode_lines
 
 
-def encode_events(events: Sequence[Event], resource: Resource) -> bytes:
+class _LevelNames(dict[int, str]):
+    def __missing__(self, number: int) -> str:
+        return level_name(number)
+
+
+_LEVEL_NAMES = _LevelNames({number: level_name(number) for number in range(1, 25)})
+
+
+def encode_events(events: Iterable[Event], resource: Resource) -> bytes:
     """Return one line for each of ``events``.
 
     Raises:
         FirstlightError: an attribute has no JSON form, or a time no date.
     """
     try:
-        return event_lines(events, resource)
+        return _encode_lines(_event_lines(events, resource))
     except (TypeError, ValueError, OverflowError) as error:
         raise FirstlightError(f"an event cannot be written as JSON: {error}") from error
 
@@ -72,6 +102,72 @@ def decode_events(data: bytes) -> list[Batch]:
         return [_batch(resource, group) for resource, group in groupby(rows, _resource)]
     except (ValueError, FirstlightError) as error:
         raise DecodeError(f"JSON Lines of events: {error}") from error
+
+
+def _event_lines(events: Iterable[Event], resource: Resource) -> list[EventLine]:
+    """Build the rows.  This is on the path of every recorded event: what neighbours share is made once."""
+    session_id, service = resource.session_id, resource.service
+    moments = _Moments(resource)
+    at_ms: int | None = None
+    timestamp = ""
+    places: dict[int, Raw] = {}
+    lines = []
+    for event in events:
+        time_ms = event.time_ns // iso.NS_PER_MS
+        if time_ms != at_ms:
+            at_ms, timestamp, places = time_ms, moments.move(time_ms), {}
+        thread_id = event.thread_id
+        place = places.get(thread_id)
+        if place is None:
+            place = places[thread_id] = moments.place(thread_id)
+        tick_id, data = UNSET, event.attributes
+        if TICK_ID in data:
+            data = data.copy()
+            tick_id = data.pop(TICK_ID)
+        lines.append(
+            EventLine(
+                timestamp,
+                _LEVEL_NAMES[event.level],
+                event.subsystem,
+                event.component,
+                event.name,
+                tick_id,
+                session_id,
+                data,
+                place,
+                service,
+                event.body or UNSET,
+                event.trace_id or UNSET,
+                event.span_id or UNSET,
+            )
+        )
+    return lines
+
+
+class _Moments:
+    """Writes what depends on the millisecond and the thread only."""
+
+    def __init__(self, resource: Resource) -> None:
+        start_ns = resource.attributes.get(PROCESS_START)
+        self._start_ms = start_ns // iso.NS_PER_MS if isinstance(start_ns, int) else None
+        self._pid = resource.pid
+        self._opening: dict[int, bytes] = {}
+        self._closing = b""
+        self._text = iso.Milliseconds().text
+
+    def move(self, time_ms: int) -> str:
+        """Go to this millisecond; return it as text."""
+        uptime = "null" if self._start_ms is None else f"{(time_ms - self._start_ms) / _MS_PER_S:.3f}"
+        self._closing = f"{uptime}}}".encode()
+        return self._text(time_ms)
+
+    def place(self, thread_id: int) -> Raw:
+        """Return the metadata of an event of this thread at this millisecond."""
+        opening = self._opening.get(thread_id)
+        if opening is None:
+            text = f'{{"process_id":{self._pid},"thread_id":{thread_id},"uptime_seconds":'
+            opening = self._opening[thread_id] = text.encode()
+        return Raw(opening + self._closing)
 
 
 def _resource(line: ReadLine) -> Resource:
