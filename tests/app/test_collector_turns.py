@@ -171,6 +171,7 @@ def test_a_turn_under_way_is_cancelled() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_takes_no_turns() -> None:
     counted = Counted()
     counted.turns.start_thread()

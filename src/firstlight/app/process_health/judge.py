@@ -5,7 +5,7 @@ A subsystem has up to four parts, each a score by straight lines between the poi
 - *error events*: the share of its events of the last five minutes that are errors;
 - *failed operations*: the same of its operations;
 - *duration*: how much longer an operation takes in the last minute than in the four before, of the worst one;
-- *silence*: how long nothing came, over ten times its usual interval but at least a minute.
+- *silence*, once it is unusual: how long nothing came, over ten times its usual interval but at least a minute.
 
 Shares are read at the lower end of their 95 % interval, with the points of the pack ``signals``, so that one error out
 of one is not yet a disaster.  Two further parts are the recorder's own: how much it lost, and whether deliveries fail.
@@ -27,7 +27,8 @@ from firstlight.sdk.client import Telemetry
 RECENT_S = 60
 SHARE_SCORE: Points = ((0.0, 1.0), (0.01, 0.9), (0.1, 0.6), (0.3, 0.3), (0.6, 0.0))
 SLOWER_SCORE: Points = ((1.5, 1.0), (2.0, 0.6), (4.0, 0.3), (8.0, 0.0))
-SILENCE_SCORE: Points = ((1.0, 1.0), (2.0, 0.6), (5.0, 0.3), (10.0, 0.0))
+SILENCE_SCORE: Points = ((1.0, 1.0), (2.0, 0.6), (5.0, 0.3))
+"""Silence alone makes nothing critical: the work may be done."""
 ERROR_RATE_MOST = 0.05
 """The share of errors from which on it is a condition; again the lower end of its interval."""
 SLOWER_MOST = 2.0
@@ -40,6 +41,8 @@ LEAST_RECORDS = 10
 """Records that make an interval usual."""
 SILENT_INTERVALS = 10
 LEAST_SILENT_S = 60.0
+LEAST_ACTIVE_S = 60.0
+"""Records of a shorter time, such as those of a start, do not make one."""
 _DELIBERATE = frozenset({"filtered", "sampled", "rate_limited", "unwanted"})
 
 
@@ -137,10 +140,8 @@ class ProcessHealth:
             slower = self._slower(now_ns, conditions)
             for name, track in sorted(self._watch.subsystems().items()):
                 sums = _within(track, now_ns, WINDOW_S)
-                parts = [*_shares(name, sums, conditions), *slower.get(name, ()), _silence(name, track, now_ns)]
-                conditions += _is_silent(name, track, now_ns)
-                known = [part for part in parts if part is not None]
-                subsystems[name] = combined(known)
+                parts = [*_shares(name, sums, conditions), *slower.get(name, ())]
+                subsystems[name] = combined([*parts, *_silence(name, track, now_ns, conditions)])
                 figures[name] = _figures(sums)
         resources = dict(self._resources())
         conditions += _scarce(resources)
@@ -221,28 +222,21 @@ def _slower_ratio(track: Track, now_ns: int) -> float | None:
 
 def _silence_ratio(track: Track, now_ns: int) -> float | None:
     """Return how long nothing came, over how long that may be; None while it is not known what is usual."""
-    if track.records < LEAST_RECORDS:
+    active_s = (track.last_ns - track.first_ns) / NS_PER_S
+    if track.records < LEAST_RECORDS or active_s < LEAST_ACTIVE_S:
         return None
-    usual_s = (track.last_ns - track.first_ns) / NS_PER_S / (track.records - 1)
+    usual_s = active_s / (track.records - 1)
     return (now_ns - track.last_ns) / NS_PER_S / max(LEAST_SILENT_S, SILENT_INTERVALS * usual_s)
 
 
-def _silence(name: str, track: Track, now_ns: int) -> HealthPart | None:
-    ratio = _silence_ratio(track, now_ns)
-    if ratio is None:
-        return None
-    silent_s = max(0.0, (now_ns - track.last_ns) / NS_PER_S)
-    evidence = f"nothing of {name} for {silent_s:.0f} s"
-    return HealthPart("silence", score_at(SILENCE_SCORE, ratio), 1.0, silent_s, "seconds", evidence)
-
-
-def _is_silent(name: str, track: Track, now_ns: int) -> list[Condition]:
+def _silence(name: str, track: Track, now_ns: int, conditions: list[Condition]) -> list[HealthPart]:
     ratio = _silence_ratio(track, now_ns)
     if ratio is None or ratio <= 1.0:
         return []
     silent_s = (now_ns - track.last_ns) / NS_PER_S
     message = f"nothing was recorded of {name} for {silent_s:.0f} s"
-    return [Condition("subsystem_silence", name, silent_s, silent_s / ratio, message)]
+    conditions.append(Condition("subsystem_silence", name, silent_s, silent_s / ratio, message))
+    return [HealthPart("silence", score_at(SILENCE_SCORE, ratio), 1.0, silent_s, "seconds", message)]
 
 
 def _figures(sums: Sums) -> Figures:
