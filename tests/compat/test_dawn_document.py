@@ -271,6 +271,12 @@ def test_a_wrong_configuration_is_refused(config: Any, path: str, problem: str) 
     assert problem in str(caught.value)
 
 
+def test_a_wrong_file_is_named() -> None:
+    Path("config.json").write_text('{"filtering": {"min_level": "LOUD"}}')
+    with pytest.raises(ConfigError, match=r"filtering\.min_level \(from config\.json\)"):
+        DAWNTelemetrySystem(config="config.json")
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [("DAWN_TELEMETRY_LEVEL", "LOUD"), ("DAWN_TELEMETRY_PROFILE", "fast"), ("DAWN_TELEMETRY_FORMAT", "json")],

@@ -31,6 +31,8 @@ PATHS = {
     "output.output_directory": "recording.output.directory",
     "output.file_rotation_size_mb": "recording.output.rotate_bytes",
 }
+FROM_MAPPING = "config"
+"""What the settings call the source of a mapping."""
 _BYTES_PER_MB = 2**20
 
 
@@ -81,7 +83,7 @@ def settings_of(config: Configuration) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read, has a key that the document does not know or a value of another type.
     """
-    given, source = (config, "config") if isinstance(config, Mapping) else (_read(Path(config)), str(config))
+    given, source = (config, FROM_MAPPING) if isinstance(config, Mapping) else (_read(Path(config)), str(config))
     layer = from_mapping(given, _LEAVES, source)
     values = {path: convert(_LEAVES[path], given) for path, given in layer.items()}
     return {PATHS[path]: _ours(path, value) for path, value in values.items()}
@@ -103,13 +105,14 @@ def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def as_given(error: ConfigError, sources: Container[str]) -> ConfigError:
-    """Return ``error`` about the variable or key that was given: a name of the document's, among ``sources``."""
-    theirs = {ours: name for name, ours in VARIABLES.items() if name in sources and ours not in sources}
-    keys = {ours: key for key, ours in PATHS.items()}
-    source = theirs.get(error.source, error.source)
-    path = keys.get(error.path, error.path) if source == "config" else error.path
-    return ConfigError(path, source, error.problem)
+def as_given(error: ConfigError, environ: Container[str], config: Configuration | None) -> ConfigError:
+    """Return ``error`` about what was given: a variable of ``environ`` or a key of ``config``."""
+    if error.source == FROM_MAPPING:
+        keys = {ours: key for key, ours in PATHS.items()}
+        source = FROM_MAPPING if config is None or isinstance(config, Mapping) else str(config)
+        return ConfigError(keys.get(error.path, error.path), source, error.problem)
+    theirs = {ours: name for name, ours in VARIABLES.items() if name in environ and ours not in environ}
+    return ConfigError(error.path, theirs.get(error.source, error.source), error.problem)
 
 
 def _ours(path: str, value: Any) -> Any:

@@ -1,9 +1,9 @@
 """000, "Unified System"."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any, Self
 
 from firstlight.app.process_health import Condition, MetricNames, ProcessHealth, Watch, configure_watched
@@ -61,14 +61,13 @@ class DAWNTelemetrySystem:
                 self.telemetry, watch, profile=profile, config=ours, environ=around, names=NAMES, usual=USUAL_FORMATS
             )
         except ConfigError as error:
-            raise as_given(error, given) from None
+            raise as_given(error, given, config) from None
         recording = resolved.settings.recording
         self.enabled = recording.enabled
         directory = Path(recording.output.directory).absolute()
         self._health = ProcessHealth(self.telemetry, watch, machine(directory), time.time_ns)
-        self.log_event = self.telemetry.log_event
-        self.integrate_subsystem = self.telemetry.integrate_subsystem
-        self.flush = self.telemetry.flush
+        # Bound once, because events are many.
+        self._log_event = self.telemetry.log_event
 
     def start(self) -> Self:
         """Begin to deliver; recording alone starts it too."""
@@ -85,6 +84,28 @@ class DAWNTelemetrySystem:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def log_event(
+        self,
+        subsystem: str,
+        component: str,
+        event_type: str,
+        level: Level | str = Level.INFO,
+        data: Mapping[str, Any] | None = None,
+        tick_id: int | None = None,
+    ) -> None:
+        """Record one event."""
+        self._log_event(subsystem, component, event_type, level, data, tick_id)
+
+    def integrate_subsystem(
+        self, name: str, components: Iterable[str] = (), config: Mapping[str, Any] | None = None
+    ) -> None:
+        """Say how a subsystem is recorded: ``enabled``, ``min_level``, ``sample_ratio``.
+
+        Raises:
+            UsageError: the configuration has another key or a wrong value.
+        """
+        self.telemetry.integrate_subsystem(name, components, config)
 
     def create_performance_context(
         self, subsystem: str, component: str, operation: str, tick_id: int | None = None
@@ -129,7 +150,7 @@ class DAWNTelemetrySystem:
         }
 
 
-_lock = Lock()
+_lock = RLock()
 _system: DAWNTelemetrySystem | None = None
 
 
@@ -139,7 +160,7 @@ def get_telemetry_system() -> DAWNTelemetrySystem | None:
     Raises:
         ConfigError: a variable of the environment is wrong.
     """
-    system = _system or initialize_telemetry_system()
+    system = _own()
     return system if system.enabled else None
 
 
@@ -186,7 +207,11 @@ def create_performance_context(subsystem: str, component: str, operation: str, t
 
 
 def _own() -> DAWNTelemetrySystem:
-    return _system or initialize_telemetry_system()
+    found = _system
+    if found is None:
+        with _lock:
+            found = _system or initialize_telemetry_system()
+    return found
 
 
 def _ticked(fields: dict[str, Any], tick_id: int | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """004, "TelemetryCollector"."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from firstlight.app.collector import COORDINATION, HEALTH, MESSAGING, Collector, observe
@@ -31,10 +31,6 @@ class TelemetryCollector:
 
     def __init__(self, collection_interval: float = 30.0, *, telemetry: Telemetry | None = None) -> None:
         self.engine = Collector(collection_interval, telemetry=telemetry)
-        self.add_hook = self.engine.add_hook
-        self.record_event = self.engine.record_event
-        self.start_collection = self.engine.start_collection
-        self.stop_collection = self.engine.stop_collection
         self.engine.add_hook("post_collection", _tell)
 
     @property
@@ -75,6 +71,28 @@ class TelemetryCollector:
             case histogram.Histogram() as found:
                 return Histogram(self.engine, found)
         return None
+
+    def record_event(
+        self,
+        name: str,
+        value: Any = None,
+        labels: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record an event: fields or a single value, what to tell it apart by, and what else is known."""
+        self.engine.record_event(name, value, labels, metadata)
+
+    def add_hook(self, hook_type: str, callback: Callable[[Any], object]) -> None:
+        """Call ``callback``; see :meth:`Collector.add_hook <firstlight.app.collector.collector.Collector.add_hook>`."""
+        self.engine.add_hook(hook_type, callback)
+
+    async def start_collection(self) -> None:
+        """Begin to collect on the running event loop and return."""
+        await self.engine.start_collection()
+
+    async def stop_collection(self) -> None:
+        """End that."""
+        await self.engine.stop_collection()
 
     def get_snapshot(self) -> dict[str, Any]:
         """Return everything as it is now, in the shape of the document's JSON."""

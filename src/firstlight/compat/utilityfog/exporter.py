@@ -67,5 +67,11 @@ class PeriodicExporter:
     def __init__(self, exporter: MetricsExporter, collector: TelemetryCollector, interval: float = 30.0) -> None:
         troubles = collector.engine.telemetry.troubles
         self._writer = PeriodicWriter(lambda: exporter.export_metrics(collector), interval, troubles=troubles)
-        self.start = self._writer.start
-        self.stop = self._writer.stop
+
+    async def start(self) -> None:
+        """Begin on the running event loop and return."""
+        await self._writer.start()
+
+    async def stop(self) -> None:
+        """End, and write the last state."""
+        await self._writer.stop()
