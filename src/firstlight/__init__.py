@@ -18,15 +18,18 @@ from typing import TYPE_CHECKING, Any
 from firstlight.version import __version__
 
 if TYPE_CHECKING:
+    from firstlight.app.instrumented import AsgiMiddleware, WsgiMiddleware
     from firstlight.app.lake import Lake
     from firstlight.app.logging_handler import LoggingHandler
-    from firstlight.app.middleware import AsgiMiddleware, WsgiMiddleware
     from firstlight.app.telemetry import configure, get, update_settings
     from firstlight.errors import FirstlightError
     from firstlight.model import Level
+    from firstlight.sdk.baggage import get_baggage, set_baggage
     from firstlight.sdk.client import Telemetry
     from firstlight.sdk.context import current_span, in_context
     from firstlight.sdk.delivery import Limits
+    from firstlight.sdk.integrations.http_client import instrument_http_client
+    from firstlight.sdk.propagation import extract, inject
     from firstlight.sdk.volume import Volume
 
     counter = get().counter
@@ -74,12 +77,16 @@ __all__ = [
     "event",
     "exception",
     "exponential_histogram",
+    "extract",
     "facts",
     "flush",
     "gauge",
     "get",
+    "get_baggage",
     "histogram",
     "in_context",
+    "inject",
+    "instrument_http_client",
     "integrate_subsystem",
     "log_event",
     "log_performance",
@@ -89,6 +96,7 @@ __all__ = [
     "observe_up_down_counter",
     "performance",
     "scope",
+    "set_baggage",
     "shutdown",
     "span",
     "start",
@@ -99,7 +107,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AsgiMiddleware": "firstlight.app.middleware",
+    "AsgiMiddleware": "firstlight.app.instrumented",
     "FirstlightError": "firstlight.errors",
     "Lake": "firstlight.app.lake",
     "Level": "firstlight.model",
@@ -107,11 +115,16 @@ _HOMES = {
     "LoggingHandler": "firstlight.app.logging_handler",
     "Telemetry": "firstlight.sdk.client",
     "Volume": "firstlight.sdk.volume",
-    "WsgiMiddleware": "firstlight.app.middleware",
+    "WsgiMiddleware": "firstlight.app.instrumented",
     "configure": "firstlight.app.telemetry",
     "current_span": "firstlight.sdk.context",
+    "extract": "firstlight.sdk.propagation",
     "get": "firstlight.app.telemetry",
+    "get_baggage": "firstlight.sdk.baggage",
     "in_context": "firstlight.sdk.context",
+    "inject": "firstlight.sdk.propagation",
+    "instrument_http_client": "firstlight.sdk.integrations.http_client",
+    "set_baggage": "firstlight.sdk.baggage",
     "update_settings": "firstlight.app.telemetry",
 }
 _OF_THE_RECORDER = frozenset(__all__) - _HOMES.keys() - {"__version__"}

@@ -252,3 +252,9 @@ if __name__ == "__main__":
     assert "Traceback" not in done.stderr
     assert total(tmp_path / "lake", "jobs_total") == 3000
     assert answer(tmp_path / "lake", "SELECT count(*) FROM events WHERE name = 'done'") == [(3000,)]
+
+
+def test_a_program_that_is_switched_off_by_opentelemetrys_variable_is_left_alone(tmp_path: Path) -> None:
+    check = "import threading; print([thread.name for thread in threading.enumerate()])"
+    done = run(tmp_path, "--", "-c", check, env=environment(tmp_path, OTEL_SDK_DISABLED="true"))
+    assert done.stdout == "['MainThread']\n", done.stderr

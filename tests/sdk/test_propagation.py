@@ -4,9 +4,12 @@ from hypothesis import strategies as st
 
 import firstlight
 from firstlight.export.memory import MemoryExporter
+from firstlight.model import Resource
 from firstlight.sdk.baggage import baggage, carry, set_baggage
+from firstlight.sdk.client import Delivery, Telemetry
 from firstlight.sdk.context import CURRENT
 from firstlight.sdk.propagation import clean_state, extract, extract_baggage, inject, remote_span
+from firstlight.sdk.volume import Volume
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{TRACE}-{SPAN}-01"
@@ -142,3 +145,13 @@ def test_baggage_travels_along() -> None:
     inject(headers)
     assert headers == {"baggage": "user=J%C3%BCrgen%20&%20Co"}
     assert extract_baggage(headers) == baggage()
+
+
+def test_a_trace_that_is_not_kept_here_is_said_so() -> None:
+    telemetry = Telemetry(Delivery(lambda _: MemoryExporter(), Resource))
+    telemetry.set_volume(Volume(trace_ratio=0.0))
+    headers: dict[str, str] = {}
+    with telemetry.span("call"):
+        inject(headers)
+    telemetry.shutdown()
+    assert headers["traceparent"].endswith("-00")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from firstlight.app.live_settings import in_force
 from firstlight.app.telemetry import get
 from firstlight.sdk.integrations.hooks import install_hooks
 from firstlight.sdk.integrations.import_hook import ImportHook
@@ -31,10 +32,14 @@ def begin(environ: Mapping[str, str] | None = None) -> bool:
     Each part is on its own: one that fails is reported in a line on standard error, the others work.
     """
     environment = os.environ if environ is None else environ
+    # The first spares a process that is switched off the loading of all settings; the second knows every way to do so.
     if environment.get(ENABLED_VARIABLE, "").strip().lower() in _NO or _is_resource_tracker():
         return False
-    keep_exit_code_of_interrupts()
     telemetry = get()
+    settled = in_force(telemetry)
+    if settled is not None and not settled.resolved.settings.recording.enabled:
+        return False
+    keep_exit_code_of_interrupts()
     for part in (_logging, _terminating, _faults, _warnings, _servers, _runtime):
         _tried(part, telemetry)
     return True

@@ -82,6 +82,7 @@ def put_in_force(telemetry: Telemetry, new: InForce, paths: Set[str]) -> None:
     volume = volume_by(new.resolved, telemetry.volume, paths)
     if volume != telemetry.volume:
         telemetry.set_volume(volume)
+    telemetry.registry.exemplars = new.resolved.settings.recording.metrics.exemplars
     telemetry.redaction.use(partial(redactor_by, new.resolved.settings.recording))
     _switch(telemetry, new, before)
 

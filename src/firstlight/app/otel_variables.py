@@ -28,7 +28,6 @@ NOT_HONOURED = {
     "OTEL_BSP_SCHEDULE_DELAY": "use FIRSTLIGHT_RECORDING_BUFFER_FLUSH_INTERVAL_S",
     "OTEL_CONFIG_FILE": "use FIRSTLIGHT_CONFIG",
     "OTEL_EXPERIMENTAL_CONFIG_FILE": "use FIRSTLIGHT_CONFIG",
-    "OTEL_METRICS_EXEMPLAR_FILTER": "an instrument says whether it wants exemplars",
     **{
         f"OTEL_EXPORTER_OTLP_{signal}_{what}": f"all signals share OTEL_EXPORTER_OTLP_{what}"
         for signal in _SIGNALS
@@ -61,6 +60,14 @@ def _merged(layer: Layer, path: str, value: Any, name: str) -> Given:
     if before is not None and isinstance(value, dict):
         return Given({**before.value, **value}, f"{before.source}, {name}")
     return Given(value, name)
+
+
+def _exemplars(text: str) -> dict[str, Any]:
+    # Only what is measured inside a span has a trace to lead to, so always_on asks for no more than trace_based.
+    known = {"always_on": True, "trace_based": True, "always_off": False}
+    if text.lower() not in known:
+        raise ValueError(f"must be one of {', '.join(known)}, not {text!r}")
+    return {"metrics.exemplars": known[text.lower()]}
 
 
 def _disabled(text: str) -> dict[str, Any]:
@@ -182,6 +189,7 @@ _TRANSLATORS: dict[str, Translate] = {
     "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": _text("otlp.client_certificate_file"),
     "OTEL_EXPORTER_OTLP_CLIENT_KEY": _text("otlp.client_key_file"),
     "OTEL_METRIC_EXPORT_INTERVAL": _milliseconds("metrics.interval_s"),
+    "OTEL_METRICS_EXEMPLAR_FILTER": _exemplars,
     "OTEL_PROPAGATORS": _propagators,
 }
 

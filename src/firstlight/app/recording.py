@@ -105,7 +105,9 @@ class Subsystem(Group, frozen=True):
 class OtlpSettings(Group, frozen=True):
     """How an OTLP/HTTP receiver is spoken to."""
 
-    protocol: Annotated[Literal["json", "protobuf"], Meta(description="form of what is sent: json, protobuf")] = "protobuf"
+    protocol: Annotated[Literal["json", "protobuf"], Meta(description="form of what is sent: json, protobuf")] = (
+        "protobuf"
+    )
     token: Annotated[
         str, _secret("sent as `Authorization: Bearer`, which a hub wants", variables=("FIRSTLIGHT_TOKEN",))
     ] = ""
@@ -175,6 +177,10 @@ class MetricSettings(Group, frozen=True):
 
     interval_s: Annotated[Positive, _live("seconds between two reports of all instruments")] = _LIMITS.report_interval_s
     max_lines: Annotated[Count, Meta(description="lines of one metric before further labels share one")] = _LIMITS.lines
+    exemplars: Annotated[
+        bool,
+        Meta(description="keep an exemplar of what is counted or measured inside a span, where nothing else is said"),
+    ] = False
 
 
 class SamplingSettings(Group, frozen=True):

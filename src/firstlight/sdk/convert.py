@@ -19,6 +19,7 @@ from firstlight.sdk.troubles import Troubles
 BODY = "body"
 NS_PER_S = 1_000_000_000
 NO_IDS = ("", "")
+REQUESTS = frozenset({"server", "client"})
 
 Observe = Callable[[str, str, float], None]
 """Takes scope, name and duration in seconds of a span that ended."""
@@ -76,7 +77,7 @@ class Converter:
         if isinstance(record, Span):
             batch.spans.append(self._span(record))
         elif isinstance(record, SpanRow):
-            self._observe(scope_of(record), record.name, (record.end_ns - record.start_ns) / NS_PER_S)
+            self._ended(scope_of(record), record)
             batch.spans.append(record)
         else:
             batch.events.append(record)
@@ -86,7 +87,6 @@ class Converter:
         start_ns, site, parent, name = span.start_ns, span.site, span.parent, span.name
         end_ns = max(start_ns, span.end_ns)
         name = name if type(name) is str and name.isascii() else text(name)
-        self._observe(site.scope, name, (end_ns - start_ns) / NS_PER_S)
         row = SpanRow(start_ns, end_ns, name, trace_id, span_id)
         row.subsystem = site.subsystem
         row.component = site.component
@@ -100,7 +100,13 @@ class Converter:
             row.status_message = text(fate.message)
             row.events = [SpanEvent(at.time_ns, text(at.name), plain_fields(at.attributes)) for at in fate.events]
             row.links = fate.links.copy()
+        self._ended(site.scope, row)
         return row
+
+    def _ended(self, scope: str, row: SpanRow) -> None:
+        # A request is measured by whoever knows its route; its name has no bounds.
+        if row.kind not in REQUESTS:
+            self._observe(scope, row.name, (row.end_ns - row.start_ns) / NS_PER_S)
 
 
 def scope_of(row: SpanRow) -> str:

@@ -50,7 +50,7 @@ def inject(headers: MutableMapping[str, str]) -> None:
     if span is not None:
         trace_id, span_id = span.ids()
         remote = _root(span)
-        sampled = remote is None or remote.sampled
+        sampled = span.site.keeps_trace(span)
         headers[TRACEPARENT] = f"{_KNOWN_VERSION}-{trace_id}-{span_id}-{_SAMPLED if sampled else 0:02x}"
         if remote is not None and remote.state:
             headers[TRACESTATE] = remote.state

@@ -52,6 +52,7 @@ class Scope(Meter):
             setattr(self, level.name.lower(), telemetry.levels.tapped(telemetry.front.emitter(Site(name, level))))
         self.warning = self.warn
         self._site = Site(name, Level.INFO)
+        self._site.keeps_trace = telemetry.sieve.keeps_trace
         self.span = telemetry.front.opener(self._site)
         telemetry.levels.tell(self)
 

@@ -1,5 +1,8 @@
 """Where in the source a record comes from: what is known before any call."""
 
+from collections.abc import Callable
+from typing import Any
+
 
 class Site:
     """One kind of call: a scope, a level and, for declared events, the name and fields.
@@ -11,9 +14,10 @@ class Site:
         fields: of a declared event; None when each call brings its own.
         has_body: whether a field called ``body`` is the human sentence.
         place: level, subsystem and component together.
+        keeps_trace: tells whether the trace of a span from here is kept.
     """
 
-    __slots__ = ("fields", "has_body", "level", "name", "place", "scope")
+    __slots__ = ("fields", "has_body", "keeps_trace", "level", "name", "place", "scope")
 
     def __init__(self, scope: str, level: int, name: str = "", fields: tuple[str, ...] | None = None) -> None:
         self.scope = scope
@@ -23,6 +27,7 @@ class Site:
         self.name = name
         self.fields = fields
         self.has_body = True
+        self.keeps_trace: Callable[[Any], bool] = _always
 
     @property
     def subsystem(self) -> str:
@@ -40,3 +45,7 @@ class Site:
         site = cls(f"{subsystem}.{component}" if component else subsystem, level)
         site.place, site.has_body = (site.level, subsystem, component), False
         return site
+
+
+def _always(_: Any) -> bool:
+    return True
