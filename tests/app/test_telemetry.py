@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from firstlight.app.lake import Lake
 from firstlight.app.telemetry import build, configure
 from firstlight.errors import PluginError, UsageError
 from firstlight.export.memory import MemoryExporter
@@ -127,3 +128,11 @@ def test_configuring_again_changes_where_records_go() -> None:
     telemetry.shutdown()
     assert len(first.events) == len(second.events) == 1
     assert first.batches[0].resource.session_id == second.batches[0].resource.session_id
+
+
+def test_a_directory_that_only_recorders_wrote_to_is_a_lake(tmp_path: Path) -> None:
+    telemetry = configure("shop", data=tmp_path, telemetry=build(environ={}), environ={})
+    telemetry.event("hello")
+    telemetry.shutdown()
+    with Lake.open(tmp_path, read_only=True) as lake:
+        assert lake.sql("SELECT name, service FROM events").rows == [("hello", "shop")]

@@ -78,7 +78,7 @@ class Lake:
             path: its directory.
             durability: when an append counts as kept: ``always`` on disk, ``interval`` within a second, ``never``
                 when the operating system has it.
-            read_only: write nothing.
+            read_only: write nothing but a catalog, where there are only the logs of recorders so far.
             maintain: seal finished logs in the background (at most one process of all does).
             limits: memory, time and log sizes.
 
@@ -89,6 +89,8 @@ class Lake:
         layout = Layout(path)
         if not read_only:
             layout.create()
+        if not read_only or layout.wal.is_dir():
+            # Processes that only record leave the catalog to the first who reads.
             lakehouse.create(layout)
         reader = LakeReader(layout, limits.memory_limit_bytes, limits.threads)
         writer = None if read_only else WalWriter(layout, durability, limits.rotate_bytes, limits.rotate_s)

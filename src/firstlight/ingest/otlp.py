@@ -132,10 +132,9 @@ class OtlpReceiver:
         with self._lock:
             draft = self._deltas.draft()
             decoded = self._decoder.read(signal, body, now_ns, as_json=kind == JSON, deltas=draft)
-            if draft.changes:
-                # Totals move only with the store, and no other request may see them in between.
-                if self._append(decoded, batch_id):
-                    draft.commit()
+            # Totals move only with the store, and no other request may see them in between.
+            if draft.changes and self._append(decoded, batch_id):
+                draft.commit()
         if not draft.changes:
             self._append(decoded, batch_id)
         return self._succeed(signal, kind, decoded, len(body))
