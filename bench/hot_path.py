@@ -27,7 +27,7 @@ call ns: processor time of the calling thread per call, in bursts with all backg
          around it is taken off.  The bars are on this one, because other programs on the machine do not disturb it.
 wall ns: the same by the clock, waiting for the interpreter lock, the disk and other programs included.
 cpu ns:  processor time of the whole process per call, burst and everything after it: drain, encoding, writing.
-         For Firstlight that is OTLP protobuf encoding of every event (or JSON Lines to a file); the peers format theirs.
+         For Firstlight that is OTLP protobuf (or JSON Lines to a file) of every event; the peers format theirs too.
 """
 
 Burst = Callable[[int], None]
