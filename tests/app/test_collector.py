@@ -1,4 +1,6 @@
 import asyncio
+import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -206,6 +208,35 @@ def test_it_goes_on_when_hooks_fail(telemetry: Telemetry) -> None:
     collector.stop()
     assert collector.hooks.failures["pre_collection"] >= 3
     quiet.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_begins_anew(collector: Collector) -> None:
+    orders, length = collector.register_counter("orders_total"), collector.register_gauge("queue_length")
+    length.set(4)
+    orders.inc()
+    collector.record_event("beat")
+    collector.start()
+    read, write = os.pipe()
+    # As if another thread held it.
+    with collector._events._lock:
+        child = os.fork()
+        if child == 0:
+            orders.add(5)
+            collector.record_event("beat")
+            collector.record_event("beat")
+            snapshot = collector.get_snapshot().plain()
+            found = [snapshot["metrics"][name]["value"] for name in ("orders_total", "queue_length")]
+            os.write(write, json.dumps([*found, snapshot["events_count"], snapshot["running"]]).encode())
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert json.loads(os.read(read, 1000)) == [5, None, 2, False]
+    os.close(read)
+    os.close(write)
+    assert collector.running
+    collector.stop()
+    assert value(collector, "queue_length") == 4
 
 
 def test_the_interval_is_above_zero_and_may_change(collector: Collector) -> None:

@@ -11,6 +11,7 @@ from firstlight.app.collector.hooks import EVENT, METRIC_REGISTERED, POST_COLLEC
 from firstlight.app.collector.recorded import MAX_EVENTS, RecordedEvent, RecordedEvents
 from firstlight.app.collector.snapshot import Snapshot, State, readings_of, state_of
 from firstlight.app.collector.turns import Turns
+from firstlight.app.forks import restart_in_children
 from firstlight.app.telemetry import get
 from firstlight.codecs.prometheus_families import Reading
 from firstlight.model import Kind
@@ -77,6 +78,7 @@ class Collector:
         self._registered = self.register_gauge("telemetry_metrics_count", "Metrics that are registered")
         self._recorded = self.register_counter("telemetry_events_total", "Events recorded so far")
         self._registered.set(len(self._metrics))
+        restart_in_children(self)
 
     @property
     def collection_interval_s(self) -> float:
@@ -204,6 +206,12 @@ class Collector:
     def stop(self) -> None:
         """End that."""
         self._turns.stop_thread()
+
+    def restart(self) -> None:
+        """Begin anew in a forked child, where the metrics count from zero and nothing is collected yet."""
+        self._lock = Lock()
+        self._events.restart()
+        self.hooks.restart()
 
     def get_snapshot(self) -> Snapshot:
         """Return everything as it is now, whether or not it is collected at intervals."""

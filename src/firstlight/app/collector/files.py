@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from firstlight.app.collector.collector import Collector
+from firstlight.app.forks import restart_in_children
 from firstlight.codecs import prometheus_text
 from firstlight.codecs.prometheus_families import families, text_families
 from firstlight.errors import Unavailable
@@ -46,6 +47,11 @@ class WholeFile:
         self.path = Path(path).expanduser().absolute()
         self._attempts = attempts
         self._retry_s = retry_s
+        self.restart()
+        restart_in_children(self)
+
+    def restart(self) -> None:
+        """Take a lock of our own, as a forked child does."""
         self._lock = Lock()
 
     async def write(self, collector: Collector) -> None:

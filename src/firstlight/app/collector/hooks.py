@@ -33,8 +33,12 @@ class Hooks:
         self.failures: Counter[str] = Counter()
         self._troubles = troubles
         self._timeout_s = timeout_s
-        self._lock = Lock()
         self._callbacks: dict[str, tuple[Callback, ...]] = dict.fromkeys(HOOK_TYPES, ())
+        self.restart()
+
+    def restart(self) -> None:
+        """Let go of what is under way, with a lock of our own, as a forked child does."""
+        self._lock = Lock()
         self._pending: set[Any] = set()
 
     def add(self, hook_type: str, callback: Callback) -> None:

@@ -33,6 +33,11 @@ class RecordedEvents:
 
     def __init__(self, max_events: int = MAX_EVENTS) -> None:
         self._kept: deque[RecordedEvent] = deque(maxlen=max_events)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything, with a lock of our own, as a forked child does."""
+        self._kept.clear()
         self._recorded = 0
         self._lock = Lock()
 

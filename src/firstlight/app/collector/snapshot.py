@@ -59,7 +59,10 @@ class Snapshot(NamedTuple):
 
     def _shown(self, name: str, states: Sequence[State], time_s: float) -> Any:
         entries = [{"value": one.value, "labels": one.labels, "timestamp": time_s} for one in states]
-        return entries if name in self.several or len(entries) != 1 else entries[0]
+        if name in self.several or len(entries) > 1:
+            return entries
+        # A gauge of a forked child has no value before it is set there.
+        return entries[0] if entries else {"value": None, "labels": {}, "timestamp": time_s}
 
 
 def state_of(line: Instrument) -> State | None:

@@ -1,13 +1,13 @@
 """Something awaited again and again, on an event loop of the host's or on a thread of its own."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from math import floor, isfinite
 from threading import Event, RLock, Thread
 
+from firstlight.app.forks import restart_in_children
 from firstlight.errors import UsageError
 
 STOP_WAIT_S = 5.0
@@ -39,11 +39,15 @@ class Turns:
         self._name = name
         self._action = action
         self._on_error = on_error
+        self.interval_s = interval_s
+        self.restart()
+        restart_in_children(self)
+
+    def restart(self) -> None:
+        """Forget the turns, with a lock of our own, as a forked child does."""
         self._lock = RLock()
         self._task: asyncio.Task[None] | None = None
         self._thread: Thread | None = None
-        self._pid = 0
-        self.interval_s = interval_s
 
     @property
     def interval_s(self) -> float:
@@ -60,7 +64,7 @@ class Turns:
     def running(self) -> bool:
         """Whether turns are taken."""
         task = self._task
-        return task is not None and not task.done() and not task.get_loop().is_closed() and self._pid == os.getpid()
+        return task is not None and not task.done() and not task.get_loop().is_closed()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -72,7 +76,7 @@ class Turns:
         """Begin on the running loop, if it has not begun."""
         with self._lock:
             if not self.running:
-                self._take_over(asyncio.get_running_loop().create_task(self._run(), name=self._name))
+                self._task = asyncio.get_running_loop().create_task(self._run(), name=self._name)
 
     async def stop(self) -> None:
         """End; a turn that is under way is cancelled."""
@@ -110,19 +114,14 @@ class Turns:
         if thread is not None:
             thread.join(STOP_WAIT_S)
 
-    def _take_over(self, task: asyncio.Task[None]) -> None:
-        self._task, self._pid = task, os.getpid()
-
     def _let_go(self) -> tuple[asyncio.Task[None] | None, Thread | None]:
         with self._lock:
-            found = (self._task if self._pid == os.getpid() else None), self._thread
+            found = self._task, self._thread
             self._task = self._thread = None
             return found
 
     async def _on_thread(self, begun: Event) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._take_over(task)
+        self._task = asyncio.current_task()
         begun.set()
         try:
             await self._run()

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
+from firstlight.app.forks import restart_in_children
 from firstlight.model import Batch, Event, Level, Span
 
 NS_PER_S = 1_000_000_000
@@ -109,6 +110,7 @@ class Watch:
         self._lock = Lock()
         self._subsystems: dict[str, Track] = {}
         self._operations: dict[Operation, Track] = {}
+        restart_in_children(self)
 
     def see(self, batch: Batch) -> None:
         """Count the events and spans of ``batch``; without a subsystem they count for ``service:<name>``."""

@@ -71,7 +71,6 @@ class WatchedExporter:
     def _exporter(self) -> Exporter:
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            self._watch.restart()
             self._seen = self._inner = None
         if self._inner is None:
             self._inner = self._make(self._ledger)
