@@ -12,6 +12,7 @@ from firstlight.model import Event, Level, Resource
 from firstlight.model import Span as SpanRow
 from firstlight.ports import Clock
 from firstlight.sdk import fork
+from firstlight.sdk.clock import sound
 from firstlight.sdk.convert import Converter
 from firstlight.sdk.delivery import Delivery, Limits
 from firstlight.sdk.drain import Drain, Pace, Stages, Target
@@ -80,7 +81,7 @@ class Telemetry(BySubsystem):
         self.limits = limits or Limits()
         self.ledger = Ledger()
         self.troubles = Troubles(self.ledger, raise_errors)
-        self.front = Front(now)
+        self.front = Front(sound(now, self.troubles))
         self.registry = Registry(self._now, self.ledger, self.troubles, self.limits.lines)
         self._converter = Converter(self.ledger, self.troubles, SpanSeconds(self.registry, self.troubles).observe)
         self._reporter = Reporter(self.registry, self.ledger)
@@ -367,11 +368,18 @@ class Telemetry(BySubsystem):
             delivery = self._delivery = self._fallback
         if self._sink is None:
             outbox = Outbox(self.limits.queue_rows, self.limits.linger_s, self.ledger)
-            self._resource = delivery.resource()
+            self._resource = self._described(delivery)
             self._sink = Sink(outbox, delivery.exporter, self.ledger, self.troubles)
             self._sink.start()
         assert self._resource is not None
         return Target(self._resource, self._sink.outbox)
+
+    def _described(self, delivery: Delivery) -> Resource:
+        try:
+            return delivery.resource()
+        except Exception as error:  # noqa: BLE001 - whoever sends, what was recorded must go out
+            self.troubles.internal("the sender could not be described", error)
+            return Resource()
 
     def _late(self, record: Any) -> None:
         (self.ledger.late_events if is_event(record) else self.ledger.late_spans).hit()
