@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from firstlight.app.launch import BOOTSTRAP
 from firstlight.app.profiles import PROFILES
 from firstlight.app.settings import recording
 from firstlight.app.telemetry import build
@@ -29,6 +30,9 @@ from firstlight.compat.dawn.system import (
     log_performance,
 )
 from firstlight.errors import ConfigError
+from firstlight.export.jsonl import JsonLinesExporter
+from firstlight.export.otlp import OtlpExporter
+from firstlight.sdk.ledger import Ledger
 
 CUSTOM = {
     "enabled": True,
@@ -476,6 +480,20 @@ def test_it_starts_again_after_a_stop() -> None:
     telemetry.start()
     telemetry.log_event("a", "b", "second")
     assert [line["event_type"] for line in written(telemetry)] == ["first", "second"]
+
+
+def test_under_firstlight_run_it_sends_to_the_hub_and_else_it_writes_json() -> None:
+    launched = DAWNTelemetrySystem(environ={"PYTHONPATH": f"{BOOTSTRAP}{os.pathsep}elsewhere"})
+    assert made_by(launched) is OtlpExporter
+    alone = DAWNTelemetrySystem(environ={"PYTHONPATH": "elsewhere"})
+    assert made_by(alone) is JsonLinesExporter
+
+
+def made_by(telemetry: DAWNTelemetrySystem) -> type:
+    exporter = telemetry.telemetry._delivery.exporter(Ledger())
+    inner = exporter._inner
+    exporter.close()
+    return type(inner)
 
 
 def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from firstlight.app.process_health import Condition, MetricNames, ProcessHealth, Watch, configure_watched
 from firstlight.app.process_health.judge import Figures
 from firstlight.app.process_health.resources import machine
-from firstlight.app.surroundings import environment
+from firstlight.app.surroundings import environment, is_launched
 from firstlight.app.telemetry import build, get
 from firstlight.compat.dawn.configuration import Configuration, as_given, settings_of, surroundings
 from firstlight.errors import ConfigError
@@ -58,7 +58,13 @@ class DAWNTelemetrySystem:
         self.telemetry = telemetry or build(environ=around)
         try:
             resolved, self._exporters = configure_watched(
-                self.telemetry, watch, profile=profile, config=ours, environ=around, names=NAMES, usual=USUAL_FORMATS
+                self.telemetry,
+                watch,
+                profile=profile,
+                config=ours,
+                environ=around,
+                names=NAMES,
+                usual=() if is_launched(given) else USUAL_FORMATS,
             )
         except ConfigError as error:
             raise as_given(error, given, config) from None
