@@ -1,4 +1,5 @@
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ from firstlight.app.lake import Lake
 from firstlight.app.settings import recording
 from firstlight.app.telemetry import build, configure
 from firstlight.errors import Unavailable
+from firstlight.export.influx import InfluxExporter
 from firstlight.export.memory import MemoryExporter
 from firstlight.export.otlp import OtlpExporter
+from firstlight.export.scrape import ScrapeExporter
 from firstlight.ports import Exporter
 from firstlight.sdk.delivery import Limits
 from firstlight.sdk.ledger import Ledger, Rows
@@ -144,3 +147,16 @@ def test_what_a_spool_holds_is_exported_when_it_is_delivered(tmp_path: Path) -> 
     assert counts.exported == Rows(4, 1, 0)
     assert counts.dropped == {"spool_full": Rows(2, 0, 0)}
     exporter.close()
+
+
+def test_prometheus_and_influxdb_are_served_as_the_settings_say(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    exporter = made(tmp_path, scrape__port=port)
+    assert isinstance(exporter, ScrapeExporter)
+    assert exporter.address == f"http://127.0.0.1:{port}/metrics"
+    exporter.close()
+    influx = made(tmp_path, influx__endpoint="http://influx:8086", influx__org="me", influx__database="b")
+    assert isinstance(influx, InfluxExporter)
+    assert influx._url.geturl() == "http://influx:8086/api/v2/write?org=me&bucket=b&precision=ns"

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firstlight import plugins
-from firstlight.app.recording import DEFAULT_ENDPOINT, OtlpSettings, OutputSettings, RecordingSettings, SpoolSettings
+from firstlight.app.recording import (
+    DEFAULT_ENDPOINT,
+    InfluxSettings,
+    OtlpSettings,
+    OutputSettings,
+    RecordingSettings,
+    ScrapeSettings,
+    SpoolSettings,
+)
 from firstlight.model import Batch
 from firstlight.ports import Exporter
 from firstlight.sdk.ledger import Ledger, Rows
@@ -27,6 +35,10 @@ def destinations(settings: RecordingSettings, default_data: Path) -> MakeExporte
     places = _files(settings.output)
     if settings.data or "lake" in formats:
         places["lake"] = _lake(settings.data or str(default_data))
+    if settings.scrape.port:
+        places["scrape"] = _scraped(settings.scrape)
+    if settings.influx.endpoint:
+        places["influxdb_http"] = _influx(settings.influx)
     if settings.endpoint or settings.otlp.endpoints or "otlp" in formats or not places:
         # With a spool at hand nobody need wait for a receiver that is busy.
         patience = {"retry_for_s": 0.0} if settings.spool.directory else {}
@@ -75,6 +87,24 @@ def _file(name: str, directory: Path, output: OutputSettings) -> MakeExporter:
 def _lake(directory: str) -> MakeExporter:
     def make(_: Ledger) -> Exporter:
         made: Exporter = plugins.load("exporter", "lake")(directory)
+        return made
+
+    return make
+
+
+def _scraped(scrape: ScrapeSettings) -> MakeExporter:
+    def make(_: Ledger) -> Exporter:
+        made: Exporter = plugins.load("exporter", "scrape")(scrape.port, scrape.host)
+        return made
+
+    return make
+
+
+def _influx(influx: InfluxSettings) -> MakeExporter:
+    def make(_: Ledger) -> Exporter:
+        made: Exporter = plugins.load("exporter", "influxdb_http")(
+            influx.endpoint, database=influx.database, org=influx.org, token=influx.token
+        )
         return made
 
     return make

@@ -217,6 +217,22 @@ class SpoolSettings(Group, frozen=True):
     sync: Annotated[Sync, Meta(description="when it is forced to the disk: close, always, never")] = "close"
 
 
+class ScrapeSettings(Group, frozen=True):
+    """Where Prometheus finds the metrics of this process."""
+
+    host: Annotated[str, Meta(min_length=1, description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="port of `/metrics`; 0 for none")] = 0
+
+
+class InfluxSettings(Group, frozen=True):
+    """An InfluxDB, or what speaks its line protocol over HTTP."""
+
+    endpoint: Annotated[str, Meta(description="base URL; empty for none")] = ""
+    database: Annotated[str, Meta(min_length=1, description="database, or bucket of InfluxDB 2")] = "telemetry"
+    org: Annotated[str, Meta(description="organisation of InfluxDB 2; empty for InfluxDB 1")] = ""
+    token: Annotated[str, _secret("sent as `Authorization: Token`")] = ""
+
+
 class RedactionSettings(Group, frozen=True):
     """What is taken out before anything leaves."""
 
@@ -295,5 +311,7 @@ class RecordingSettings(Group, frozen=True):
     metrics: MetricSettings = MetricSettings()
     sampling: SamplingSettings = SamplingSettings()
     limits: VolumeSettings = VolumeSettings()
+    scrape: ScrapeSettings = ScrapeSettings()
+    influx: InfluxSettings = InfluxSettings()
     spool: SpoolSettings = SpoolSettings()
     redaction: RedactionSettings = RedactionSettings()
