@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -354,6 +355,19 @@ def test_health_dashboard_data() -> None:
     assert alerts == {("high_error_rate", "memory_system")}
     assert set(health["resources"]) >= {"memory", "disk"}
     telemetry.stop()
+
+
+def test_health_tells_when_nothing_can_be_delivered() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    environ = {"FIRSTLIGHT_ENDPOINT": f"http://127.0.0.1:{port}", "FIRSTLIGHT_RECORDING_EXIT_S": "0.1"}
+    telemetry = DAWNTelemetrySystem(environ=environ)
+    telemetry.log_event("pulse_system", "scup_controller", "beat")
+    health = telemetry.get_health_summary()
+    assert health["components"] == {"logger": "healthy", "collector": "critical", "exporters": 1}
+    assert health["overall_status"] == "degraded"
+    assert health["subsystems"]["pulse_system"]["health_score"] == 1.0
+    telemetry.stop(0.1)
 
 
 def test_pulse_system_integration() -> None:
