@@ -8,7 +8,8 @@ import pytest
 from firstlight.app.process_health import MetricNames, ProcessHealth, ProcessReport, Watch, configure_watched
 from firstlight.app.process_health.resources import machine
 from firstlight.app.process_health.watch import MAX_OPERATIONS, MAX_SUBSYSTEMS, OTHERS, WINDOW_S
-from firstlight.app.process_health.watched import WatchedExporter
+from firstlight.app.process_health.watched import WatchedExporter, exporters_of, is_said
+from firstlight.app.settings import recording
 from firstlight.app.telemetry import build, configure
 from firstlight.errors import ConfigError, Unavailable
 from firstlight.export.memory import MemoryExporter
@@ -273,6 +274,21 @@ def test_it_is_configured_as_the_settings_say(
     if "prometheus" in folders:
         (state,) = (tmp_path / "runtime" / "telemetry" / "prometheus").glob("*.prom")
         assert 'seen_events_total{component="b",level="INFO",subsystem="a"} 1' in state.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "count"),
+    [
+        ({}, False, 1),
+        ({"output.formats": ["json", "lake"], "data": "lake"}, True, 2),
+        ({"endpoint": "http://127.0.0.1:9", "output.formats": ["otlp", "csv"]}, True, 2),
+        ({"scrape.port": 9464}, True, 1),
+        ({"influx.endpoint": "http://127.0.0.1:8086", "output.formats": ["json"]}, True, 2),
+    ],
+)
+def test_every_place_counts_as_one_exporter(arguments: dict[str, object], said: bool, count: int) -> None:
+    settings = recording(arguments, environ={}).settings.recording
+    assert (is_said(settings), exporters_of(settings)) == (said, count)
 
 
 def test_a_wrong_setting_is_refused() -> None:

@@ -118,17 +118,19 @@ def configure_watched(  # noqa: PLR0913 - what configure wants, and what is watc
 
 def is_said(settings: RecordingSettings) -> bool:
     """Return whether somebody said where records go."""
-    return bool(settings.output.formats or settings.data or settings.endpoint or settings.otlp.endpoints)
+    receivers = settings.endpoint or settings.otlp.endpoints or settings.scrape.port or settings.influx.endpoint
+    return bool(settings.output.formats or settings.data or receivers)
 
 
 def exporters_of(settings: RecordingSettings) -> int:
     """Return to how many places records go."""
-    places = set(settings.output.formats)
-    if settings.data:
-        places.add("lake")
-    if settings.endpoint or settings.otlp.endpoints or not places:
-        places.add("otlp")
-    return len(places)
+    others = {
+        "lake": settings.data,
+        "otlp": settings.endpoint or settings.otlp.endpoints or not is_said(settings),
+        "scrape": settings.scrape.port,
+        "influxdb_http": settings.influx.endpoint,
+    }
+    return len({*settings.output.formats, *(name for name, wanted in others.items() if wanted)})
 
 
 def _named(settings: RecordingSettings, names: MetricNames, environ: Mapping[str, str] | None) -> MakeExporter:
