@@ -1,14 +1,13 @@
 """Histogram as the host holds it."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import accumulate
 from math import inf, isnan
 from typing import Any
 
-from firstlight.sdk.exemplars import valued_in_span
-from firstlight.sdk.instruments import Instrument, Row, take
-from firstlight.sdk.stopwatch import Stopwatch
+from firstlight.sdk.distribution import Distribution
+from firstlight.sdk.instruments import Row
 
 DEFAULT_BOUNDS_S = (
     *(0.0001, 0.00025, 0.0005),
@@ -24,29 +23,10 @@ _SORT_FROM = 64
 """From this many values on, sorting them all costs less than looking up each one's bucket (measured, 16 bounds)."""
 
 
-class Histogram(Instrument):
-    """Counts values by size.
+class Histogram(Distribution):
+    """Counts values by size."""
 
-    Attributes:
-        observe: takes one value.
-    """
-
-    __slots__ = ("_counts", "_edges", "_observed", "_sum", "observe")
-
-    observe: Callable[[float], None]
-
-    def time(self) -> Stopwatch:
-        """Return a context that observes the seconds spent in it."""
-        return Stopwatch(self.observe)
-
-    def fold(self) -> None:
-        """Sort what was observed into the buckets."""
-        if self._observed:
-            taken = take(self._observed)
-            if self.notes is not None:
-                taken = self.notes.sift(taken, self._bucket_of)
-            if not self._tally(taken):
-                self._tally(self._sound(taken, least=-inf, most=inf))
+    __slots__ = ("_counts", "_edges", "_sum")
 
     def rows(self) -> Iterable[Row]:
         """Return cumulative buckets, sum and count."""
@@ -55,29 +35,20 @@ class Histogram(Instrument):
         rows += [("sum", (), self._sum), ("count", (), float(totals[-1]))]
         return rows
 
-    def restart(self, now_ns: int) -> None:
-        """Count from zero again."""
-        self.created_ns = now_ns
-        if self.notes is not None:
-            self.notes.clear()
-        self._observed.clear()
-        self._counts = [0] * len(self._edges)
-        self._sum = 0.0
-
     def _bind(self) -> None:
         bounds = (*self.definition.bounds, inf)
         self._edges = [(("le", "+Inf" if bound == inf else repr(bound)),) for bound in bounds]
-        self._counts = [0] * len(bounds)
+        super()._bind()
+
+    def _forget(self) -> None:
+        self._counts = [0] * len(self._edges)
         self._sum = 0.0
-        self._observed: list[Any] = []
-        self.observe = self._observed.append
-        if self.notes is not None:
-            self.observe = valued_in_span(self._observed.append)
 
-    def _unbind(self) -> None:
-        self.observe = self._needs_labels
+    def _count_all(self, values: list[Any]) -> None:
+        if not self._tally(values):
+            self._tally(self._sound(values, least=-inf, most=inf))
 
-    def _bucket_of(self, value: float) -> int:
+    def _place_of(self, value: float) -> int:
         return bisect_left(self.definition.bounds, value)
 
     def _tally(self, values: list[Any]) -> bool:

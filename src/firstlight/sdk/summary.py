@@ -1,12 +1,12 @@
 """Summary as the host holds it: quantiles of the last while."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from firstlight.sdk.buckets import Buckets
-from firstlight.sdk.instruments import Instrument, Row, sum_of, take
-from firstlight.sdk.stopwatch import Stopwatch
+from firstlight.sdk.distribution import Distribution
+from firstlight.sdk.instruments import Row, sum_of
 
 DEFAULT_QUANTILES = (0.5, 0.9, 0.99)
 DEFAULT_WINDOW_S = 300.0
@@ -18,34 +18,16 @@ SKETCH_BUCKETS = 2048
 """Together: 0.55 % error while the largest is less than 2 ** 32 times the smallest, twice that for the square of it."""
 
 
-class Summary(Instrument):
+class Summary(Distribution):
     """Quantiles of the values of the last while, and count and sum of all there ever were.
 
     A quantile is the value of rank ``floor(q * (n - 1))`` and off by at most 0.55 % of itself while the values of one
     sign in the window differ by less than a factor of 4,000,000,000, by at most 1.1 % up to the square of that factor
     (see :class:`~firstlight.sdk.buckets.Buckets`).  While the window is empty there are no quantiles.  Quantiles of
     several processes cannot be combined; where that is needed take a histogram.
-
-    Attributes:
-        observe: takes one value.
     """
 
-    __slots__ = ("_count", "_observed", "_ring", "_sum", "observe")
-
-    observe: Callable[[float], None]
-
-    def time(self) -> Stopwatch:
-        """Return a context that observes the seconds spent in it."""
-        return Stopwatch(self.observe)
-
-    def fold(self) -> None:
-        """Take what was observed into the sketch of this part of the window."""
-        if self._observed:
-            taken = take(self._observed)
-            values = self._sound(taken) if sum_of(taken) is None else taken
-            self._present().add(values)
-            self._count += len(values)
-            self._sum += float(sum(values))
+    __slots__ = ("_count", "_ring", "_sum")
 
     def rows(self) -> Iterable[Row]:
         """Return sum, count and, unless the window is empty, the quantiles."""
@@ -69,24 +51,17 @@ class Summary(Instrument):
             merged.merge(part)
         return merged
 
-    def restart(self, now_ns: int) -> None:
-        """Count from zero again."""
-        self.created_ns = now_ns
-        self._observed.clear()
-        self._forget()
-
-    def _bind(self) -> None:
-        self._observed: list[Any] = []
-        self._forget()
-        self.observe = self._observed.append
-
-    def _unbind(self) -> None:
-        self.observe = self._needs_labels
-
     def _forget(self) -> None:
         self._ring: deque[tuple[int, Buckets]] = deque()
         self._count = 0
         self._sum = 0.0
+
+    def _count_all(self, values: list[Any]) -> None:
+        """Take the values into the sketch of this part of the window."""
+        sound = self._sound(values) if sum_of(values) is None else values
+        self._present().add(sound)
+        self._count += len(sound)
+        self._sum += float(sum(sound))
 
     def _present(self) -> Buckets:
         number = self._turn()
