@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.app.process_health import MetricNames, ProcessHealth, ProcessReport, Watch, configure_watched
+from firstlight.app.destinations import is_said, places_of
+from firstlight.app.process_health import ProcessHealth, ProcessReport, Watch, configure_watched
 from firstlight.app.process_health.resources import machine
 from firstlight.app.process_health.watch import MAX_OPERATIONS, MAX_SUBSYSTEMS, OTHERS, WINDOW_S
-from firstlight.app.process_health.watched import WatchedExporter, exporters_of, is_said
+from firstlight.app.process_health.watched import WatchedExporter
 from firstlight.app.settings import recording
 from firstlight.app.telemetry import build, configure
 from firstlight.errors import ConfigError, Unavailable
@@ -262,9 +263,9 @@ def test_it_is_configured_as_the_settings_say(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     telemetry, watch = build(environ={}), Watch()
-    names = MetricNames("seen_events_total", "seen_duration_ms")
+    names = {"output.events_metric": "seen_events_total", "output.duration_metric": "seen_duration_ms"}
     given = {"telemetry": telemetry, "watch": watch, "config": config, "environ": environ}
-    _, count = configure_watched(**given, names=names, usual=usual)
+    _, count = configure_watched(**given, usual={**names, "output.formats": usual} if usual else names)
     telemetry.log_event("a", "b", "c")
     assert telemetry.shutdown()
     found = {path.name for path in (tmp_path / "runtime" / "telemetry").glob("*")}
@@ -288,7 +289,7 @@ def test_it_is_configured_as_the_settings_say(
 )
 def test_every_place_counts_as_one_exporter(arguments: dict[str, object], said: bool, count: int) -> None:
     settings = recording(arguments, environ={}).settings.recording
-    assert (is_said(settings), exporters_of(settings)) == (said, count)
+    assert (is_said(settings), len(places_of(settings))) == (said, count)
 
 
 def test_a_wrong_setting_is_refused() -> None:

@@ -31,20 +31,40 @@ def destinations(settings: RecordingSettings, default_data: Path) -> MakeExporte
         settings: what is in force.
         default_data: the lake where only the format ``lake`` is named.
     """
-    formats = settings.output.formats
+    wanted = places_of(settings)
     places = _files(settings.output)
-    if settings.data or "lake" in formats:
+    if "lake" in wanted:
         places["lake"] = _lake(settings.data or str(default_data))
-    if settings.scrape.port:
-        places["scrape"] = _scraped(settings.scrape)
-    if settings.influx.endpoint:
+    if "scrape" in wanted:
+        places["scrape"] = _scraped(settings.scrape, settings.output)
+    if "influxdb_http" in wanted:
         places["influxdb_http"] = _influx(settings.influx)
-    if settings.endpoint or settings.otlp.endpoints or "otlp" in formats or not places:
+    if "otlp" in wanted:
         # With a spool at hand nobody need wait for a receiver that is busy.
         patience = {"retry_for_s": 0.0} if settings.spool.directory else {}
         receiver = _receiver(settings.endpoint or DEFAULT_ENDPOINT, settings.otlp, patience)
         places["otlp"] = _spooled(receiver, settings.spool) if settings.spool.directory else receiver
     return _with_signals(_together(places, settings), settings.signals)
+
+
+def is_said(settings: RecordingSettings) -> bool:
+    """Return whether somebody said where records go."""
+    return bool(_said(settings))
+
+
+def places_of(settings: RecordingSettings) -> frozenset[str]:
+    """Return the names of the exporters that ``settings`` want; of the usual hub's where nobody said."""
+    return _said(settings) or frozenset({"otlp"})
+
+
+def _said(settings: RecordingSettings) -> frozenset[str]:
+    others = {
+        "lake": settings.data,
+        "otlp": settings.endpoint or settings.otlp.endpoints,
+        "scrape": settings.scrape.port,
+        "influxdb_http": settings.influx.endpoint,
+    }
+    return frozenset({*settings.output.formats, *(name for name, wanted in others.items() if wanted)})
 
 
 def made_at_once(make: MakeExporter, ledger: Ledger) -> MakeExporter:
@@ -67,6 +87,8 @@ def _files(output: OutputSettings) -> dict[str, MakeExporter]:
 
 
 def _file(name: str, directory: Path, output: OutputSettings) -> MakeExporter:
+    names = _metric_names(output) if name == "prometheus" else {}
+
     def make(_: Ledger) -> Exporter:
         from firstlight.export.files import FilePolicy
 
@@ -78,10 +100,14 @@ def _file(name: str, directory: Path, output: OutputSettings) -> MakeExporter:
             keep_s=output.keep_s,
             sync=output.sync,
         )
-        made: Exporter = plugins.load("exporter", name)(directory, policy)
+        made: Exporter = plugins.load("exporter", name)(directory, policy, **names)
         return made
 
     return make
+
+
+def _metric_names(output: OutputSettings) -> dict[str, str]:
+    return {"events_total": output.events_metric, "operation_duration_ms": output.duration_metric}
 
 
 def _lake(directory: str) -> MakeExporter:
@@ -92,9 +118,9 @@ def _lake(directory: str) -> MakeExporter:
     return make
 
 
-def _scraped(scrape: ScrapeSettings) -> MakeExporter:
+def _scraped(scrape: ScrapeSettings, output: OutputSettings) -> MakeExporter:
     def make(_: Ledger) -> Exporter:
-        made: Exporter = plugins.load("exporter", "scrape")(scrape.port, scrape.host)
+        made: Exporter = plugins.load("exporter", "scrape")(scrape.port, scrape.host, **_metric_names(output))
         return made
 
     return make

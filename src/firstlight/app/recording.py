@@ -170,6 +170,12 @@ class OutputSettings(Group, frozen=True):
         Sync,
         Meta(description="when a file is forced to the disk: close (as it is ended), always (each write), never"),
     ] = "close"
+    events_metric: Annotated[
+        str, Meta(description="counter that Prometheus is given of the events, by place and level; empty for none")
+    ] = ""
+    duration_metric: Annotated[
+        str, Meta(description="gauge that Prometheus is given of each operation's last milliseconds; empty for none")
+    ] = ""
 
 
 class MetricSettings(Group, frozen=True):

@@ -2,6 +2,6 @@
 
 from firstlight.app.process_health.judge import Condition, ProcessHealth, ProcessReport
 from firstlight.app.process_health.watch import Watch
-from firstlight.app.process_health.watched import MetricNames, configure_watched
+from firstlight.app.process_health.watched import configure_watched
 
-__all__ = ["Condition", "MetricNames", "ProcessHealth", "ProcessReport", "Watch", "configure_watched"]
+__all__ = ["Condition", "ProcessHealth", "ProcessReport", "Watch", "configure_watched"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 
-from firstlight.app.process_health import Condition, MetricNames, ProcessHealth, Watch, configure_watched
+from firstlight.app.process_health import Condition, ProcessHealth, Watch, configure_watched
 from firstlight.app.process_health.judge import Figures
 from firstlight.app.process_health.resources import machine
 from firstlight.app.surroundings import environment, is_launched
@@ -19,8 +19,8 @@ from firstlight.sdk.spans import Span
 
 TelemetryLevel = Level
 
-NAMES = MetricNames("dawn_telemetry_events_total", "dawn_operation_duration_ms")
-USUAL_FORMATS = ("json",)
+NAMES = {"output.events_metric": "dawn_telemetry_events_total", "output.duration_metric": "dawn_operation_duration_ms"}
+USUAL_FORMATS = {"output.formats": ("json",)}
 """What is written where nobody says; every profile of the document's has it."""
 SEEN_WITHIN_S = 1.0
 _MS_PER_S = 1000.0
@@ -63,8 +63,7 @@ class DAWNTelemetrySystem:
                 profile=profile,
                 config=ours,
                 environ=around,
-                names=NAMES,
-                usual=() if is_launched(given) else USUAL_FORMATS,
+                usual=NAMES if is_launched(given) else NAMES | USUAL_FORMATS,
             )
         except ConfigError as error:
             raise as_given(error, given, config) from None
