@@ -6,6 +6,7 @@ from firstlight.export.memory import MemoryExporter
 from firstlight.model import Event, Resource, Span
 from firstlight.sdk.client import Delivery, Limits, Telemetry
 from firstlight.sdk.ledger import Rows
+from firstlight.sdk.plain import Telling
 from firstlight.sdk.redact import Redactor
 
 
@@ -30,6 +31,9 @@ def test_secrets_are_hidden_before_anything_leaves_and_counted() -> None:
 
 
 class Broken:
+    def is_clean(self, told: Telling) -> bool:
+        return False
+
     def batch(self, events: Sequence[Event], spans: Sequence[Span]) -> None:
         raise ValueError("bug")
 

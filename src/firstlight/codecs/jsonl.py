@@ -5,16 +5,16 @@ The shape is that of "DAWN Unified Telemetry System", *Output formats*, with ``s
 rounded.  JSON has no NaN and no infinities: inside ``data`` they become ``null``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct
 
 from firstlight.codecs import iso
 from firstlight.errors import DecodeError, FirstlightError
-from firstlight.model import Batch, Event, Resource, level_name, parse_level
+from firstlight.model import Batch, Event, EventColumns, Resource, level_name, parse_level
 
 TICK_ID = "tick_id"
 PROCESS_START = "process.start_time_ns"
@@ -24,21 +24,19 @@ _MS_PER_S = 1000
 
 
 class EventLine(Struct, gc=False):
-    """The keys of a line, in their order; unset ones are left out."""
+    """A line in four parts; what neighbours share is written once and put in as it is.
 
-    timestamp: str
-    level: str
-    subsystem: str
-    component: str
-    event_type: str
-    tick_id: Any
-    session_id: str
+    Attributes:
+        timestamp: the first key.
+        level: the rest of what stands before the data: also subsystem, component, event type, tick and session.
+        data: the fields.
+        metadata: the rest of what stands after the data: also service, message, trace and span.
+    """
+
+    timestamp: Raw
+    level: Raw
     data: dict[str, Any]
     metadata: Raw
-    service: str
-    message: str | UnsetType
-    trace_id: str | UnsetType
-    span_id: str | UnsetType
 
 
 class ReadMetadata(Struct, frozen=True, gc=False):
@@ -67,26 +65,28 @@ class ReadLine(Struct, gc=False):
     span_id: str = ""
 
 
+_encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 _decode_lines = msgspec.json.Decoder(ReadLine).decode_lines
 
 
-class _LevelNames(dict[int, str]):
-    def __missing__(self, number: int) -> str:
-        return level_name(number)
-
-
-_LEVEL_NAMES = _LevelNames({number: level_name(number) for number in range(1, 25)})
-
-
-def encode_events(events: Iterable[Event], resource: Resource) -> bytes:
+def encode_events(events: Sequence[Event], resource: Resource) -> bytes:
     """Return one line for each of ``events``.
 
     Raises:
         FirstlightError: an attribute has no JSON form, or a time no date.
     """
+    return encode_columns(EventColumns.of(events), resource) if events else b""
+
+
+def encode_columns(columns: EventColumns, resource: Resource) -> bytes:
+    """Return one line for each event of ``columns``.
+
+    Raises:
+        FirstlightError: an attribute has no JSON form, or a time no date.
+    """
     try:
-        return _encode_lines(_event_lines(events, resource))
+        return _encode_lines(_lines(columns, resource))
     except (TypeError, ValueError, OverflowError) as error:
         raise FirstlightError(f"an event cannot be written as JSON: {error}") from error
 
@@ -104,44 +104,57 @@ def decode_events(data: bytes) -> list[Batch]:
         raise DecodeError(f"JSON Lines of events: {error}") from error
 
 
-def _event_lines(events: Iterable[Event], resource: Resource) -> list[EventLine]:
-    """Build the rows.  This is on the path of every recorded event: what neighbours share is made once."""
-    session_id, service = resource.session_id, resource.service
-    moments = _Moments(resource)
-    at_ms: int | None = None
-    timestamp = ""
-    places: dict[int, Raw] = {}
-    lines = []
-    for event in events:
-        time_ms = event.time_ns // iso.NS_PER_MS
-        if time_ms != at_ms:
-            at_ms, timestamp, places = time_ms, moments.move(time_ms), {}
-        thread_id = event.thread_id
-        place = places.get(thread_id)
-        if place is None:
-            place = places[thread_id] = moments.place(thread_id)
-        tick_id, data = UNSET, event.attributes
-        if TICK_ID in data:
-            data = data.copy()
-            tick_id = data.pop(TICK_ID)
-        lines.append(
-            EventLine(
-                timestamp,
-                _LEVEL_NAMES[event.level],
-                event.subsystem,
-                event.component,
-                event.name,
-                tick_id,
-                session_id,
-                data,
-                place,
-                service,
-                event.body or UNSET,
-                event.trace_id or UNSET,
-                event.span_id or UNSET,
-            )
-        )
+def _lines(columns: EventColumns, resource: Resource) -> list[EventLine]:
+    """Build the lines.  This is on the path of every recorded event."""
+    heads, moments = _Heads(resource.session_id), _Moments(resource)
+    begins_ns = ends_ns = 0
+    timestamp = Raw()
+    tails: dict[int, Raw] = {}
+    lines: list[EventLine] = []
+    add = lines.append
+    for time_ns, place, name, data, thread_id in zip(*columns[:5], strict=True):
+        if not begins_ns <= time_ns < ends_ns:
+            begins_ns = time_ns - time_ns % iso.NS_PER_MS
+            ends_ns = begins_ns + iso.NS_PER_MS
+            timestamp, tails = moments.move(begins_ns // iso.NS_PER_MS), {}
+        tail = tails.get(thread_id)
+        if tail is None:
+            tail = tails[thread_id] = moments.tail(thread_id)
+        add(EventLine(timestamp, heads[place, name], data, tail))
+    _add_what_is_rare(lines, columns)
     return lines
+
+
+def _add_what_is_rare(lines: list[EventLine], columns: EventColumns) -> None:
+    if any(TICK_ID in data for data in columns.attributes):
+        for line in lines:
+            if TICK_ID in line.data:
+                line.data = line.data.copy()
+                line.level = _Heads.with_tick(line.level, line.data.pop(TICK_ID))
+    for key, texts in ((b"message", columns.bodies), (b"trace_id", columns.trace_ids), (b"span_id", columns.span_ids)):
+        if any(texts):
+            for line, text in zip(lines, texts, strict=True):
+                if text:
+                    line.metadata = Raw(b'%b,"%b":%b' % (line.metadata, key, _encode(text)))
+
+
+class _Heads(dict[tuple[tuple[int, str, str], str], Raw]):
+    """What stands between time and data, by place and name."""
+
+    def __init__(self, session_id: str) -> None:
+        self._session = b',"session_id":' + _encode(session_id)
+
+    def __missing__(self, key: tuple[tuple[int, str, str], str]) -> Raw:
+        (level, subsystem, component), name = key
+        texts = tuple(map(_encode, (level_name(level), subsystem, component, name)))
+        self[key] = head = Raw(b'%b,"subsystem":%b,"component":%b,"event_type":%b' % texts + self._session)
+        return head
+
+    @staticmethod
+    def with_tick(head: Raw, tick_id: Any) -> Raw:
+        """Return ``head`` with a tick before the session."""
+        before, key, session = bytes(head).rpartition(b',"session_id":')
+        return Raw(b'%b,"tick_id":%b%b%b' % (before, _encode(tick_id), key, session))
 
 
 class _Moments:
@@ -150,24 +163,20 @@ class _Moments:
     def __init__(self, resource: Resource) -> None:
         start_ns = resource.attributes.get(PROCESS_START)
         self._start_ms = start_ns // iso.NS_PER_MS if isinstance(start_ns, int) else None
-        self._pid = resource.pid
-        self._opening: dict[int, bytes] = {}
+        self._opening = b'{"process_id":%b,"thread_id":' % _encode(resource.pid)
+        self._service = b'},"service":' + _encode(resource.service)
         self._closing = b""
         self._text = iso.Milliseconds().text
 
-    def move(self, time_ms: int) -> str:
+    def move(self, time_ms: int) -> Raw:
         """Go to this millisecond; return it as text."""
         uptime = "null" if self._start_ms is None else f"{(time_ms - self._start_ms) / _MS_PER_S:.3f}"
-        self._closing = f"{uptime}}}".encode()
-        return self._text(time_ms)
+        self._closing = b',"uptime_seconds":%b%b' % (uptime.encode(), self._service)
+        return Raw(b'"%b"' % self._text(time_ms).encode())
 
-    def place(self, thread_id: int) -> Raw:
-        """Return the metadata of an event of this thread at this millisecond."""
-        opening = self._opening.get(thread_id)
-        if opening is None:
-            text = f'{{"process_id":{self._pid},"thread_id":{thread_id},"uptime_seconds":'
-            opening = self._opening[thread_id] = text.encode()
-        return Raw(opening + self._closing)
+    def tail(self, thread_id: int) -> Raw:
+        """Return what stands after the data of an event of this thread at this millisecond."""
+        return Raw(b"%b%d%b" % (self._opening, thread_id, self._closing))
 
 
 def _resource(line: ReadLine) -> Resource:

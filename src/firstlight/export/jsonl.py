@@ -34,7 +34,14 @@ def encode(batch: Batch) -> Parts:
         FirstlightError: something in it has no JSON form.
     """
     return {
-        "events": jsonl.encode_events(batch.events, batch.resource) if batch.events else b"",
+        "events": _events(batch),
         "spans": jsonl_rows.encode_spans(batch.spans, batch.resource) if batch.spans else b"",
         "metrics": jsonl_rows.encode_metrics(batch),
     }
+
+
+def _events(batch: Batch) -> bytes:
+    columns = batch.columns
+    if columns is not None:
+        return jsonl.encode_columns(columns, batch.resource)
+    return jsonl.encode_events(batch.events, batch.resource)

@@ -18,7 +18,7 @@ OnMoved = Callable[[str, Counts], None]
 
 def counts_of(batch: Batch) -> Counts:
     """Return how many rows of each kind ``batch`` has."""
-    return len(batch.events), len(batch.spans), len(batch.samples) + len(batch.exponential)
+    return batch.count_events(), len(batch.spans), len(batch.samples) + len(batch.exponential)
 
 
 def total(one: Counts, other: Counts) -> Counts:

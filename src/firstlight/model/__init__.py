@@ -5,11 +5,22 @@ from firstlight.model.health import Health, HealthPart, HealthReport, HealthStat
 from firstlight.model.level import Level, level_name, parse_level
 from firstlight.model.resource import Resource
 from firstlight.model.series import Kind, Series
-from firstlight.model.signals import Batch, Event, Exemplar, ExponentialPoint, Samples, Span, SpanEvent, SpanLink
+from firstlight.model.signals import (
+    Batch,
+    Event,
+    EventColumns,
+    Exemplar,
+    ExponentialPoint,
+    Samples,
+    Span,
+    SpanEvent,
+    SpanLink,
+)
 
 __all__ = [
     "Batch",
     "Event",
+    "EventColumns",
     "Exemplar",
     "ExponentialPoint",
     "Finding",

@@ -1,18 +1,17 @@
-"""Raw records of the front to rows of the model.
+"""Raw records of the front to what leaves the process.
 
 Records come in hundreds and nearly always hold nothing but short text and numbers.  So the events of a batch are first
-looked at, and made, column by column, in C; only where something unusual shows are they taken one by one.
+looked at, and kept, column by column, mostly in C; only where something unusual shows are they taken one by one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, repeat
 from typing import Any
 
-from firstlight.model import Batch, Event, SpanEvent
+from firstlight.model import Batch, Event, EventColumns, SpanEvent
 from firstlight.model import Span as SpanRow
 from firstlight.sdk.gates import is_event
 from firstlight.sdk.ledger import Ledger, Rows
-from firstlight.sdk.plain import MAX_FIELDS, all_plain, plain_fields, text
+from firstlight.sdk.plain import MAX_FIELDS, Telling, all_plain, plain_fields, telling, text
 from firstlight.sdk.spans import Span
 from firstlight.sdk.troubles import Troubles
 
@@ -41,21 +40,26 @@ class Converter:
         self._troubles = troubles
         self._observe = observe
 
-    def add(self, records: Sequence[Any], batch: Batch) -> None:
-        """Append the rows that ``records`` stand for to ``batch``, which must be empty."""
-        lost = self._add(records, batch)
+    def add(self, records: Sequence[Any], batch: Batch) -> Telling | None:
+        """Put what ``records`` stand for into ``batch``, which must be empty.
+
+        Returns what there is in its columns of events that could be secret, or None when it has only rows.
+        """
+        told, lost = self._add(records, batch)
         self._ledger.recorded(Rows.of(batch).plus(lost))
         self._ledger.dropped("invalid", lost)
+        return told
 
-    def _add(self, records: Sequence[Any], batch: Batch) -> Rows:
+    def _add(self, records: Sequence[Any], batch: Batch) -> tuple[Telling | None, Rows]:
         if set(map(type, records)) == {tuple}:
             try:
-                batch.events += _plain_events(records)
+                batch.columns, told = _columns(records)
             except (ValueError, TypeError):
-                batch.events.clear()
+                # Something unusual: one by one.
+                pass
             else:
-                return Rows()
-        return self._add_singly(records, batch)
+                return told, Rows()
+        return None, self._add_singly(records, batch)
 
     def _add_singly(self, records: Iterable[Any], batch: Batch) -> Rows:
         bad_events = bad_spans = 0
@@ -114,8 +118,8 @@ def scope_of(row: SpanRow) -> str:
     return f"{row.subsystem}.{row.component}" if row.component else row.subsystem
 
 
-def _plain_events(records: Sequence[Record]) -> list[Event]:
-    """Return the events of ``records``.
+def _columns(records: Sequence[Record]) -> tuple[EventColumns, Telling]:
+    """Return the events of ``records`` and what of them could be secret.
 
     Raises:
         ValueError: some of them hold what must be looked at one by one.
@@ -123,23 +127,17 @@ def _plain_events(records: Sequence[Record]) -> list[Event]:
     """
     if any(site.fields is not None for site in {record[1] for record in records}):
         records = [record if record[1].fields is None else _named(*record) for record in records]
-    times_ns, sites, spans, threads, names, fields = zip(*records, strict=True)
-    keys = set(chain.from_iterable(fields))
-    if not (
-        max(map(len, fields)) <= MAX_FIELDS
-        and all_plain([*keys, *set(names)], {str})
-        and all_plain(list(chain.from_iterable(map(dict.values, fields))))
-    ):
+    times_ns, sites, spans, thread_ids, names, fields = zip(*records, strict=True)
+    told = telling(fields, set(names))
+    if max(map(len, fields)) > MAX_FIELDS or not all_plain([*told.keys, *told.names], {str}):
         raise ValueError
-    levels, subsystems, components = zip(*[site.place for site in sites], strict=True)
-    bodies: Iterable[str] = map(_body, sites, fields) if BODY in keys else repeat("")
-    trace_ids: Iterable[str] = repeat("")
-    span_ids: Iterable[str] = repeat("")
+    nothing = ("",) * len(records)
+    bodies: Sequence[str] = list(map(_body, sites, fields)) if BODY in told.keys else nothing
+    trace_ids = span_ids = nothing
     if set(spans) != {None}:
         trace_ids, span_ids = zip(*[NO_IDS if span is None else span.ids() for span in spans], strict=True)
-    return list(
-        map(Event, times_ns, names, levels, subsystems, components, bodies, fields, trace_ids, span_ids, threads)
-    )
+    places = [site.place for site in sites]
+    return EventColumns(times_ns, places, names, fields, thread_ids, bodies, trace_ids, span_ids), told
 
 
 def _named(time_ns: int, site: Any, span: Span | None, thread_id: int, *values: Any) -> Record:

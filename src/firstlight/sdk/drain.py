@@ -159,8 +159,8 @@ class Drain:
         kept = stages.sieve.sift(records)
         for start in range(0, len(kept), BATCH_ROWS):
             batch = Batch(target.resource)
-            stages.converter.add(kept[start : start + BATCH_ROWS], batch)
-            stages.redaction.apply(batch)
+            told = stages.converter.add(kept[start : start + BATCH_ROWS], batch)
+            stages.redaction.apply(batch, told)
             self._put(target.outbox, batch)
             self._bounded()
         self.governor.end(len(records))

@@ -11,11 +11,10 @@ from typing import Any
 from firstlight.errors import UsageError
 from firstlight.model import Span
 from firstlight.sdk.patterns import Family, Pattern
+from firstlight.sdk.plain import TELLING_CHARS, TELLING_INT
 from firstlight.sdk.sensitive_names import SensitiveNames
 
 MAX_DEPTH = 8
-MIN_TEXT_CHARS = 8
-MIN_CARD = 10**13
 PSEUDONYM_BYTES = 8
 NAMED = "field"
 """Kind of a value that was hidden because of its field's name."""
@@ -99,7 +98,7 @@ class Walk:
 
     def text(self, text: str) -> str:
         """Return ``text`` without secrets."""
-        if len(text) < MIN_TEXT_CHARS:
+        if len(text) < TELLING_CHARS:
             return text
         raw = text.encode("utf-8", "replace")
         for family in self._families:
@@ -122,7 +121,7 @@ class Walk:
         if kind is str:
             return self.text(value)
         if kind is int:
-            return self._number(value) if value >= MIN_CARD else value
+            return self._number(value) if value >= TELLING_INT else value
         if kind is dict or kind is list:
             return self._inside(value, depth - 1) if depth else self._shown(DEEP, "")
         return value

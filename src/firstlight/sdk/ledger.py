@@ -34,7 +34,7 @@ class Rows(NamedTuple):
     @classmethod
     def of(cls, batch: Batch) -> "Rows":
         """Count what ``batch`` holds."""
-        return cls(len(batch.events), len(batch.spans), len(batch.samples) + len(batch.exponential))
+        return cls(batch.count_events(), len(batch.spans), len(batch.samples) + len(batch.exponential))
 
     def plus(self, other: "Rows") -> "Rows":
         """Return the sums."""

@@ -150,7 +150,7 @@ class Outbox:
         last = self._batches[-1] if self._batches else None
         if not isinstance(last, Batch) or last.resource is not batch.resource or len(last) + rows > BATCH_ROWS:
             return False
-        last.events += batch.events
+        _join_events(last, batch)
         last.spans += batch.spans
         last.samples.series_ids += batch.samples.series_ids
         last.samples.times_ns += batch.samples.times_ns
@@ -184,6 +184,17 @@ class Outbox:
                 packed = _Packed(last.resource, Rows.of(last), pack(last))
                 self._batches[-1] = packed
                 self._bytes += len(packed.content)
+
+
+def _join_events(last: Batch, batch: Batch) -> None:
+    if not batch.count_events():
+        return
+    if not last.count_events() and batch.columns is not None:
+        last.columns = batch.columns
+    elif last.columns is not None and batch.columns is not None:
+        last.columns = last.columns.followed_by(batch.columns)
+    else:
+        last.events += batch.events
 
 
 class _Packed(NamedTuple):

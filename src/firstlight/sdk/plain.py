@@ -1,8 +1,8 @@
 """Makes whatever the host hands over plain, bounded JSON values."""
 
 from array import array
-from collections.abc import Collection, Mapping, Set
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
 MAX_TEXT_CHARS = 8192
 MAX_FIELDS = 128
@@ -11,6 +11,9 @@ MAX_DEPTH = 4
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 """What an OTLP integer can be; bigger ones become text."""
 
+TELLING_CHARS = 8
+TELLING_INT = 10**13
+"""The shortest text and the least number that may be secret by their form."""
 
 SCALARS = frozenset({str, int, float, bool, type(None)})
 
@@ -36,6 +39,45 @@ def _is_plain(fields: dict[Any, Any]) -> bool:
         if type(key) is not str or not key.isascii():
             return False
     return True
+
+
+class Telling(NamedTuple):
+    """What of many events could be secret, or tells that something else is.
+
+    Attributes:
+        keys: of all fields.
+        names: of all events.
+        values: long texts, short ones that are not ASCII, and big integers.
+    """
+
+    keys: Set[str]
+    names: Set[str]
+    values: Sequence[str | int]
+
+
+def telling(rows: Sequence[dict[Any, Any]], names: Set[Any]) -> Telling:
+    """Return what redaction must look at in ``rows``, all values of which are plain scalars; keys and names may not be.
+
+    Raises:
+        ValueError: a value is anything else.
+    """
+    found: list[str | int] = []
+    add = found.append
+    for row in rows:
+        for value in row.values():
+            # The most expensive lines of all recording: the type's identity is the cheapest test there is.
+            kind = type(value)
+            if kind is str:
+                if len(value) >= TELLING_CHARS or not value.isascii():
+                    add(value)
+            elif kind is int:
+                if not -TELLING_INT < value < TELLING_INT:
+                    add(value)
+            elif kind is not float and kind is not bool and value is not None:
+                raise ValueError
+    if found and not all_plain(found):
+        raise ValueError
+    return Telling(set().union(*rows), names, found)
 
 
 def all_plain(values: Collection[Any], kinds: Set[Any] = SCALARS) -> bool:

@@ -12,8 +12,9 @@ import msgspec
 
 from firstlight.errors import UsageError
 from firstlight.model import Event, Span
-from firstlight.sdk.hiding import MIN_CARD, MIN_TEXT_CHARS, Policy, Walk, own_families
+from firstlight.sdk.hiding import Policy, Walk, own_families
 from firstlight.sdk.patterns import CARDS, EMAIL, FAMILIES, IBANS, Family
+from firstlight.sdk.plain import TELLING_CHARS, TELLING_INT, Telling
 from firstlight.sdk.sensitive_names import SensitiveNames
 
 __all__ = ["Policy", "Redactor"]
@@ -45,6 +46,12 @@ class Redactor:
     def counts(self) -> dict[str, int]:
         """Return how many values were hidden so far, by kind."""
         return dict(self._counts)
+
+    def is_clean(self, told: Telling) -> bool:
+        """Return whether there is certainly nothing to hide in events of which this is told."""
+        if not self.policy.enabled:
+            return True
+        return not (self._always or self._names.show(told.keys) or self._hinted((told.values, list(told.names))))
 
     def batch(self, events: Sequence[Event], spans: Sequence[Span]) -> None:
         """Hide what is secret in these rows.  A row gets a new dict where something changes; no dict is changed."""
@@ -82,7 +89,7 @@ class Redactor:
         """Return what goes through these rows and words, or None when there is nothing to hide in them."""
         values = _long_values(rows)
         families = self._hinted((values, words))
-        if not (families or self._always or self._names.show(rows) or self._names.show_inside(values)):
+        if not (families or self._always or self._names.show(set().union(*rows)) or self._names.show_inside(values)):
             return None
         return Walk(self.policy, self._counts, families + self._own, self._names)
 
@@ -112,10 +119,10 @@ def _long_values(rows: Sequence[dict[str, Any]]) -> list[Any]:
             # Most of what redaction costs is here: the type's identity is the cheapest test there is.
             kind = type(value)
             if kind is str:
-                if len(value) >= MIN_TEXT_CHARS:
+                if len(value) >= TELLING_CHARS:
                     add(value)
             elif kind is int:
-                if value >= MIN_CARD:
+                if value >= TELLING_INT:
                     add(value)
             elif kind is not float and kind is not bool and value is not None:
                 add(value)

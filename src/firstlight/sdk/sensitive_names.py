@@ -50,9 +50,9 @@ class SensitiveNames:
         self._clean: set[str] = set()
         self._sensitive: set[str] = set()
 
-    def show(self, rows: Sequence[dict[str, Any]]) -> bool:
-        """Return whether a field of ``rows`` has a sensitive name; those of dicts inside are not looked at."""
-        return any(map(self.is_sensitive, set[str]().union(*rows) - self._clean))
+    def show(self, names: Set[str]) -> bool:
+        """Return whether one of ``names`` is sensitive."""
+        return any(map(self.is_sensitive, names - self._clean))
 
     def show_inside(self, values: Sequence[Any]) -> bool:
         """Return whether a dict among ``values``, or inside one of them, has a sensitive name."""
@@ -60,7 +60,7 @@ class SensitiveNames:
         while waiting:
             inside = waiting.pop()
             if type(inside) is dict:
-                if self.show([inside]):
+                if self.show(inside.keys()):
                     return True
                 inside = inside.values()
             waiting += [value for value in inside if type(value) in _CONTAINERS]
