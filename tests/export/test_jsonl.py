@@ -7,8 +7,8 @@ import pytest
 from firstlight.codecs import jsonl
 from firstlight.errors import FirstlightError, Unavailable
 from firstlight.export.files import FilePolicy
-from firstlight.export.jsonl import JsonLinesExporter
-from firstlight.model import Batch, Event, Resource
+from firstlight.export.jsonl import JsonLinesExporter, encode
+from firstlight.model import Batch, Event, EventColumns, Resource
 from firstlight.testing import check_exporter, sample_batch
 
 
@@ -58,3 +58,10 @@ def test_a_batch_that_has_no_form_does_not_stop_the_next(tmp_path: Path) -> None
     exporter.close()
     (path,) = (tmp_path / "json").glob("events-*")
     assert [event.name for event in jsonl.decode_events(path.read_bytes())[0].events] == ["order_paid", ""]
+
+
+def test_columns_are_written_as_rows_are(tmp_path: Path) -> None:
+    rows, columns = sample_batch(), sample_batch()
+    columns.columns = EventColumns.of(columns.events)
+    assert encode(columns)["events"] == encode(rows)["events"] != b""
+    assert columns.columns is not None

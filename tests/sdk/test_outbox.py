@@ -3,7 +3,7 @@ from threading import Thread
 import pytest
 
 from firstlight.codecs.packed import pack
-from firstlight.model import Batch, Event, Kind, Resource, Series
+from firstlight.model import Batch, Event, EventColumns, Kind, Resource, Series
 from firstlight.sdk.ledger import Ledger, Rows
 from firstlight.sdk.outbox import BATCH_ROWS, PLAIN_BATCHES, Outbox
 from firstlight.testing import sample_batch
@@ -117,3 +117,15 @@ def test_what_cannot_be_packed_waits_as_it_is(ledger: Ledger) -> None:
     first = outbox.take(0)
     assert first is not None
     assert first.events[0].attributes == {"huge": 2**64}
+
+
+def test_columns_that_travel_together_stay_columns(ledger: Ledger) -> None:
+    outbox = Outbox(10_000, 0.0, ledger)
+    for number in (1, 2):
+        batch = Batch(SENDER)
+        batch.columns = EventColumns.of([Event(number, "step")])
+        outbox.put(batch)
+    taken = outbox.take(0)
+    assert taken is not None
+    assert taken.columns is not None
+    assert [event.time_ns for event in taken.events] == [1, 2]
