@@ -93,9 +93,10 @@ def test_a_long_query_is_stopped(lake: Lake) -> None:
     assert lake.sql("SELECT 1").rows == [(1,)]
 
 
-def test_a_query_can_be_cancelled(lake: Lake) -> None:
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.05, 0.2])
+def test_a_query_can_be_cancelled_at_any_time(lake: Lake, after_s: float) -> None:
     cancel = threading.Event()
-    threading.Timer(0.2, cancel.set).start()
+    threading.Timer(after_s, cancel.set).start()
     with pytest.raises(QueryError, match="cancelled"):
         lake.sql(ENDLESS, cancel=cancel)
 

@@ -14,6 +14,7 @@ from firstlight.store.reader import LakeReader, View
 from firstlight.store.schema import REPEATED_TEXT, TIME
 
 DEFAULT_TIME_LIMIT_S = 30.0
+INTERRUPT_AGAIN_S = 0.05
 _FETCH_ROWS = 4096
 _ALLOWED = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _TIME_NS = "epoch_us(time) * 1000 + ns"
@@ -70,8 +71,8 @@ class SqlEngine:
         _check(query)
         view = self._reader.view()
         with self._reader.database.cursor() as cursor, self._stopwatch(cursor, cancel):
-            self._prepare(cursor, query, view)
             try:
+                self._prepare(cursor, query, view)
                 cursor.execute(query, params) if params else cursor.execute(query)
                 return _fetch(cursor, limit)
             except duckdb.InterruptException:
@@ -110,6 +111,9 @@ class SqlEngine:
         def watch() -> None:
             if _wait(done, cancel, self._time_limit_s):
                 cursor.interrupt()
+                # One that comes between two statements is forgotten by the next.
+                while not done.wait(INTERRUPT_AGAIN_S):
+                    cursor.interrupt()
 
         watcher = threading.Thread(target=watch, name="firstlight-query-limit", daemon=True)
         watcher.start()
