@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from firstlight.version import __version__
 
 if TYPE_CHECKING:
+    from firstlight.app.collector import Collector
     from firstlight.app.instrumented import AsgiMiddleware, WsgiMiddleware
     from firstlight.app.lake import Lake
     from firstlight.app.logging_handler import LoggingHandler
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsgiMiddleware",
+    "Collector",
     "FirstlightError",
     "Lake",
     "Level",
@@ -108,6 +110,7 @@ __all__ = [
 
 _HOMES = {
     "AsgiMiddleware": "firstlight.app.instrumented",
+    "Collector": "firstlight.app.collector",
     "FirstlightError": "firstlight.errors",
     "Lake": "firstlight.app.lake",
     "Level": "firstlight.model",
