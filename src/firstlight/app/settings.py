@@ -90,7 +90,7 @@ class HealthSettings(Group, frozen=True):
 class LimitSettings(Group, frozen=True):
     """What one sender, reader or moment may cost."""
 
-    # While a body is decoded, memory grows by 3 (JSON) to 5 (protobuf) times its inflated size; senders write 1 to 4 MB.
+    # Decoding a body takes 3 (JSON) to 5 (protobuf) times its inflated size in memory; senders write 1 to 4 MB.
     max_body_bytes: Annotated[Bytes, Meta(description="longest request body as sent")] = 16 * _MIB
     max_inflated_bytes: Annotated[Bytes, Meta(description="longest request body once inflated")] = 16 * _MIB
     max_buffered_bytes: Annotated[Bytes, Meta(description="all request bodies in memory together")] = 48 * _MIB
