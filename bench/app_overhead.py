@@ -4,8 +4,8 @@ import gc
 import os
 import tempfile
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
+from statistics import median
 from time import process_time_ns, thread_time_ns, time_ns
 
 from bench.harness import Bar, Benchmark, Contender, Figures, Group, Running
@@ -53,10 +53,9 @@ def benchmark() -> Benchmark:
 
 
 def _turn(step: Step, settle: Callable[[], object]) -> Callable[[], Figures]:
-    additions = _additions()
-
     def turn() -> Figures:
         gc.collect()
+        additions = _additions()
         process_ns, main_ns = process_time_ns(), thread_time_ns()
         with_ns = without_ns = 0
         for block in range(LOOPS // BLOCK):
@@ -83,12 +82,11 @@ def _cpu(step: Step, additions: range, block: int) -> int:
     return thread_time_ns() - start_ns
 
 
-@cache
 def _additions() -> range:
-    """Return as many numbers as can be added in ``WORK_NS``."""
+    """Return as many numbers as can be added in ``WORK_NS``, as fast as the machine is now."""
     sample = range(1000)
-    best_ns = min(_cpu(_nothing, sample, 0) for _ in range(20)) / BLOCK
-    return range(round(len(sample) * WORK_NS / best_ns))
+    sample_ns = median(_cpu(_nothing, sample, 0) for _ in range(9)) / BLOCK
+    return range(round(len(sample) * WORK_NS / sample_ns))
 
 
 def _nothing(_: int) -> None:

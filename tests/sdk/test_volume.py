@@ -289,6 +289,8 @@ def test_a_waiting_declared_event_takes_at_most_200_bytes() -> None:
         telemetry.event("first")
         telemetry.flush()
         telemetry._drain.stop()
+        assert telemetry._sink is not None
+        assert telemetry._sink.close(20)
         telemetry.front.clock(time.time_ns)
         moved = telemetry.scope("pulse").declare("moved", "from_zone", "to_zone", "scup")
         tracemalloc.start()

@@ -107,20 +107,18 @@ def decode_events(data: bytes) -> list[Batch]:
 def _lines(columns: EventColumns, resource: Resource) -> list[EventLine]:
     """Build the lines.  This is on the path of every recorded event."""
     heads, moments = _Heads(resource.session_id), _Moments(resource)
-    begins_ns = ends_ns = 0
-    timestamp = Raw()
-    tails: dict[int, Raw] = {}
+    at_place, at_name, at_thread_id, begins_ns, ends_ns = (0, "", ""), "", 0, 0, 0
+    timestamp = head = tail = Raw()
     lines: list[EventLine] = []
     add = lines.append
     for time_ns, place, name, data, thread_id in zip(*columns[:5], strict=True):
-        if not begins_ns <= time_ns < ends_ns:
-            begins_ns = time_ns - time_ns % iso.NS_PER_MS
-            ends_ns = begins_ns + iso.NS_PER_MS
-            timestamp, tails = moments.move(begins_ns // iso.NS_PER_MS), {}
-        tail = tails.get(thread_id)
-        if tail is None:
-            tail = tails[thread_id] = moments.tail(thread_id)
-        add(EventLine(timestamp, heads[place, name], data, tail))
+        # Neighbours are often alike, and comparing costs less than looking up.
+        if thread_id != at_thread_id or not begins_ns <= time_ns < ends_ns:
+            timestamp, tail = moments.at(time_ns, thread_id)
+            at_thread_id, begins_ns, ends_ns = thread_id, moments.begins_ns, moments.begins_ns + iso.NS_PER_MS
+        if name is not at_name or place is not at_place:
+            head, at_name, at_place = heads[place, name], name, place
+        add(EventLine(timestamp, head, data, tail))
     _add_what_is_rare(lines, columns)
     return lines
 
@@ -158,25 +156,39 @@ class _Heads(dict[tuple[tuple[int, str, str], str], Raw]):
 
 
 class _Moments:
-    """Writes what depends on the millisecond and the thread only."""
+    """Writes what depends on the millisecond and the thread only.
+
+    Attributes:
+        begins_ns: of the millisecond that was written last.
+    """
 
     def __init__(self, resource: Resource) -> None:
         start_ns = resource.attributes.get(PROCESS_START)
         self._start_ms = start_ns // iso.NS_PER_MS if isinstance(start_ns, int) else None
         self._opening = b'{"process_id":%b,"thread_id":' % _encode(resource.pid)
         self._service = b'},"service":' + _encode(resource.service)
-        self._closing = b""
         self._text = iso.Milliseconds().text
+        self._timestamp = Raw()
+        self._uptime = b""
+        self._tails: dict[int, Raw] = {}
+        self.begins_ns = -1
 
-    def move(self, time_ms: int) -> Raw:
-        """Go to this millisecond; return it as text."""
+    def at(self, time_ns: int, thread_id: int) -> tuple[Raw, Raw]:
+        """Return the timestamp, and what stands after the data, of an event of this thread then."""
+        if not 0 <= time_ns - self.begins_ns < iso.NS_PER_MS or self.begins_ns < 0:
+            self._move(time_ns // iso.NS_PER_MS)
+        tail = self._tails.get(thread_id)
+        if tail is None:
+            text = b'%b%d,"uptime_seconds":%b%b' % (self._opening, thread_id, self._uptime, self._service)
+            tail = self._tails[thread_id] = Raw(text)
+        return self._timestamp, tail
+
+    def _move(self, time_ms: int) -> None:
+        self.begins_ns = time_ms * iso.NS_PER_MS
         uptime = "null" if self._start_ms is None else f"{(time_ms - self._start_ms) / _MS_PER_S:.3f}"
-        self._closing = b',"uptime_seconds":%b%b' % (uptime.encode(), self._service)
-        return Raw(b'"%b"' % self._text(time_ms).encode())
-
-    def tail(self, thread_id: int) -> Raw:
-        """Return what stands after the data of an event of this thread at this millisecond."""
-        return Raw(b"%b%d%b" % (self._opening, thread_id, self._closing))
+        self._uptime = uptime.encode()
+        self._timestamp = Raw(f'"{self._text(time_ms)}"'.encode())
+        self._tails = {}
 
 
 def _resource(line: ReadLine) -> Resource:

@@ -15,7 +15,7 @@ from firstlight.sdk import fork
 from firstlight.sdk.clock import sound
 from firstlight.sdk.convert import Converter
 from firstlight.sdk.delivery import Delivery, Limits
-from firstlight.sdk.drain import Drain, Pace, Stages, Target
+from firstlight.sdk.drain import Drain, Pace, Stages, Target, rest_s
 from firstlight.sdk.ending import Ending
 from firstlight.sdk.front import Front
 from firstlight.sdk.gates import is_event, rows_of
@@ -232,7 +232,7 @@ class Telemetry(BySubsystem):
             self.limits = limits
             self._drain.bound(self._pace())
             if self._sink is not None:
-                self._sink.outbox.bound(limits.queue_rows, limits.linger_s)
+                self._sink.outbox.bound(limits.queue_rows, rest_s(limits.linger_s))
 
     def counts(self) -> Counts:
         """Return what became of everything that was recorded."""
@@ -329,7 +329,7 @@ class Telemetry(BySubsystem):
         self.front.gate(self._first)
 
     def _pace(self) -> Pace:
-        return Pace(self.limits.high_water, self.limits.report_interval_s, self.volume)
+        return Pace(self.limits.high_water, self.limits.linger_s, self.limits.report_interval_s, self.volume)
 
     def _spent_ns(self) -> int:
         return self._sink.spent_ns if self._sink is not None else 0
@@ -367,9 +367,9 @@ class Telemetry(BySubsystem):
                 return None
             delivery = self._delivery = self._fallback
         if self._sink is None:
-            outbox = Outbox(self.limits.queue_rows, self.limits.linger_s, self.ledger)
+            outbox = Outbox(self.limits.queue_rows, rest_s(self.limits.linger_s), self.ledger)
             self._resource = self._described(delivery)
-            self._sink = Sink(outbox, delivery.exporter, self.ledger, self.troubles)
+            self._sink = Sink(outbox, delivery.exporter, self.ledger, self.troubles, self._drain.tend)
             self._sink.start()
         assert self._resource is not None
         return Target(self._resource, self._sink.outbox)

@@ -129,7 +129,7 @@ def _columns(records: Sequence[Record]) -> tuple[EventColumns, Telling]:
         records = [record if record[1].fields is None else _named(*record) for record in records]
     times_ns, sites, spans, thread_ids, names, fields = zip(*records, strict=True)
     told = telling(fields, set(names))
-    if max(map(len, fields)) > MAX_FIELDS or not all_plain([*told.keys, *told.names], {str}):
+    if len(told.keys) > MAX_FIELDS or not all_plain([*told.keys, *told.names], {str}):
         raise ValueError
     nothing = ("",) * len(records)
     bodies: Sequence[str] = list(map(_body, sites, fields)) if BODY in told.keys else nothing

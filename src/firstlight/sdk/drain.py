@@ -1,4 +1,9 @@
-"""The first stage: every tick takes the front's records over, folds the instruments and queues both as batches."""
+"""The first stage: every tick folds the instruments and, when there are enough, queues the front's records as batches.
+
+A tick is usually the delivering thread's own, when it has nothing to deliver: what it has just converted is still in
+the processor's cache when it encodes it, and no thread has to wake another, which costs more than most of the work.
+The thread of this module steps in when that one is busy, stuck or not there yet.
+"""
 
 from collections.abc import Callable
 from threading import Event, Lock, Thread
@@ -20,8 +25,14 @@ from firstlight.sdk.threads import started
 from firstlight.sdk.troubles import Troubles
 from firstlight.sdk.volume import Volume
 
-TICK_S = 0.05
+TICK_S = 0.1
+BUSY_TICK_S = 0.025
+"""From one tick to the next while many records come."""
 CLOSED_TICK_S = 1.0
+BUSY_ROWS = 4 * BATCH_ROWS
+LEAST_S = 0.005
+LINGER_S = 0.25
+"""Longest that records wait in the front, because what the host handed over might change; the rest is the outbox's."""
 WAIT_ROOM_S = 30.0
 
 
@@ -50,11 +61,13 @@ class Pace(NamedTuple):
 
     Attributes:
         high_water: records in the front above which something gives way.
+        linger_s: seconds that records wait for company, at most ``LINGER_S`` of them in the front.
         report_interval_s: seconds between two reports of all instruments.
         volume: what else bounds the amount.
     """
 
     high_water: int
+    linger_s: float
     report_interval_s: float
     volume: Volume
 
@@ -88,8 +101,9 @@ class Drain:
         self.governor = Governor(spent_ns)
         self.bound(pace)
         self._next_report_s = monotonic() + pace.report_interval_s
+        self._move_s = self._due_s = 0.0
         self._gated = False
-        self._tick_s = TICK_S
+        self._calm_s = self._tick_s = TICK_S
         self._stop = Event()
         self.thread: Thread | None = None
         self.lock = Lock()
@@ -117,7 +131,7 @@ class Drain:
 
     def slow_down(self) -> None:
         """Tick as often as bounds the memory of instruments, now that nothing is delivered."""
-        self._tick_s = CLOSED_TICK_S
+        self._calm_s = CLOSED_TICK_S
 
     def stop(self) -> None:
         """End the thread and wait for it."""
@@ -126,27 +140,59 @@ class Drain:
             self.thread.join()
 
     def tick(self, *, urgent: bool = False) -> None:
-        """Do one round now; an urgent one reports the instruments too."""
+        """Queue all records now; an urgent tick reports the instruments too."""
         with self.lock:
-            try:
-                self._round(urgent)
-            except Exception as error:  # noqa: BLE001
-                # The next tick must come whatever this one met.
-                self._stages.troubles.internal("draining failed", error)
+            self._try_round(in_time=False, urgent=urgent)
+
+    def tend(self) -> float:
+        """Do a round if it is time for one; return after how many seconds to ask again.
+
+        For the thread that delivers.  Where the host's threads wait for room it must not: it is the one that makes it.
+        """
+        if self._pace.volume.when_full == "wait":
+            return TICK_S
+        self._tick_if_due(0.0)
+        return max(LEAST_S, self._due_s - monotonic())
 
     def _run(self) -> None:
-        while not self._stop.wait(self._tick_s):
-            self.tick()
+        while not self._stop.wait(max(LEAST_S, self._due_s + self._spare_s() - monotonic())):
+            self._tick_if_due(self._spare_s())
 
-    def _round(self, urgent: bool) -> None:
+    def _spare_s(self) -> float:
+        """Return how late the delivering thread may be."""
+        return self._tick_s / 2
+
+    def _tick_if_due(self, spare_s: float) -> None:
+        # Whoever holds the lock is at it.
+        if monotonic() >= self._due_s + spare_s and self.lock.acquire(blocking=False):
+            try:
+                self._try_round(in_time=True)
+            finally:
+                self.lock.release()
+
+    def _try_round(self, *, in_time: bool, urgent: bool = False) -> None:
+        try:
+            self._round(in_time=in_time, urgent=urgent)
+        except Exception as error:  # noqa: BLE001
+            # The next tick must come whatever this one met.
+            self._stages.troubles.internal("draining failed", error)
+        finally:
+            self._due_s = monotonic() + self._tick_s
+
+    def _round(self, *, in_time: bool, urgent: bool) -> None:
         self._stages.registry.fold()
-        waiting = self._bounded()
+        waiting, now_s = self._bounded(), monotonic()
+        self._tick_s = BUSY_TICK_S if waiting > BUSY_ROWS else self._calm_s
+        reports = urgent or now_s >= self._next_report_s
+        enough = waiting >= min(BATCH_ROWS, self._pace.high_water // 2)
+        if in_time and not (reports or enough or now_s >= self._move_s):
+            return
         target = self._target(urgent or waiting > self._pace.high_water)
         if target is None:
             return
+        self._move_s = now_s + min(LINGER_S, self._pace.linger_s)
         self._move(target)
-        now_s = monotonic()
-        if urgent or now_s >= self._next_report_s:
+        if reports:
             self._next_report_s = now_s + self._pace.report_interval_s
             self._report(target)
 
@@ -156,14 +202,18 @@ class Drain:
         stages.sieve.factor = self.governor.look(self._pace.volume)
         stages.ledger.overhead_ratio = self.governor.overhead_ratio
         records = stages.front.take()
-        kept = stages.sieve.sift(records)
-        for start in range(0, len(kept), BATCH_ROWS):
+        taken = len(records)
+        kept, records = stages.sieve.sift(records), []
+        rows = target.outbox.batch_rows
+        while kept:
             batch = Batch(target.resource)
-            told = stages.converter.add(kept[start : start + BATCH_ROWS], batch)
+            told = stages.converter.add(kept[:rows], batch)
+            # Let go at once: what is packed further on takes a fifth.
+            del kept[:rows]
             stages.redaction.apply(batch, told)
             self._put(target.outbox, batch)
             self._bounded()
-        self.governor.end(len(records))
+        self.governor.end(taken)
         if self._gated and self._bounded() < self._pace.high_water // 2:
             self.open()
 
@@ -190,3 +240,8 @@ class Drain:
             if waiting > 2 * mark:
                 front.trim(2 * mark, self._stages.ledger)
         return waiting
+
+
+def rest_s(linger_s: float) -> float:
+    """Return how long rows may linger in the outbox when they have lingered in the front."""
+    return max(0.0, linger_s - LINGER_S)

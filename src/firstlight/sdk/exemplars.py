@@ -23,7 +23,7 @@ class Noted(NamedTuple):
 
     Attributes:
         serial: ascends over all notes of the process.
-        time_ns: when it was taken over, at most a tick (50 ms) after it was measured.
+        time_ns: when it was taken over, at most a tick (100 ms) after it was measured.
         value: what was measured.
         span: where; anything whose ``ids()`` are a trace id and a span id.
     """

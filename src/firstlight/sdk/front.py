@@ -33,8 +33,8 @@ class Emit(Protocol):
     def __call__(self, name: str, /, **fields: Any) -> None:
         """Record the event ``name``.
 
-        The field ``body`` is the human sentence, the others are attributes.  Values are looked at up to a tick (50 ms)
-        later, so hand over what will not change.
+        The field ``body`` is the human sentence, the others are attributes.  Values are looked at up to a
+        quarter of a second later, so hand over what will not change.
         """
 
 

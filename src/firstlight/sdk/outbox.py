@@ -11,10 +11,10 @@ from firstlight.errors import UsageError
 from firstlight.model import Batch, Resource
 from firstlight.sdk.ledger import Ledger, Rows
 
-BATCH_ROWS = 512
-"""Rows of one delivery: what the drain converts at a time, and what OpenTelemetry's batch processors send at a time."""
+BATCH_ROWS = 2048
+"""Rows of one delivery: what the drain converts at a time, and what OpenTelemetry's batch processors hold."""
 
-PLAIN_BATCHES = 8
+PLAIN_BATCHES = 4
 """Batches that wait as they are; of more, those that nothing is added to are packed: a fifth of the memory."""
 MAX_BYTES = 24 * 2**20
 """Of packed batches: with what waits in the front, below the 64 MB that a recorder may take in a flood."""
@@ -42,8 +42,8 @@ class Outbox:
         self._batches: deque[Batch | _Packed] = deque()
         self._rows = 0
         self._ripe_at_s = 0.0
-        self._has_taken = False
         self._hurry = False
+        self._has_taken = False
         self._woken = False
         self._closed = False
 
@@ -63,6 +63,11 @@ class Outbox:
                 self._drop_oldest("queue_full")
             self._changed.notify_all()
 
+    @property
+    def batch_rows(self) -> int:
+        """Most rows of one delivery: fewer where few may wait, because whole batches give way."""
+        return max(1, min(BATCH_ROWS, self._max_rows // 4))
+
     def bound(self, max_rows: int, linger_s: float) -> None:
         """Set both figures anew."""
         with self._changed:
@@ -79,18 +84,14 @@ class Outbox:
             return self._changed.wait_for(lambda: self._closed or self._has_room(rows), timeout_s)
 
     def take(self, timeout_s: float) -> Batch | None:
-        """Return the oldest batch once it is worth a delivery, else None after ``timeout_s`` (at once when closed).
+        """Return the oldest batch that is worth a delivery, or None after ``timeout_s`` (at once when closed or woken).
 
         It stays ours until :meth:`done`.
         """
-        deadline_s = monotonic() + timeout_s
         with self._changed:
-            while (wait_s := self._wait_s(deadline_s)) > 0:
-                self._changed.wait(wait_s)
-            if not self._batches:
+            self._changed.wait_for(lambda: self._is_ripe() or self._closed or self._woken, timeout_s)
+            if not self._is_ripe():
                 self._woken = False
-                return None
-            if monotonic() < self._ripe_at_s and not self._is_ripe():
                 return None
             self._has_taken = True
             taken = self._popped()
@@ -137,18 +138,13 @@ class Outbox:
                 self._drop_oldest(reason)
             self._changed.notify_all()
 
-    def _wait_s(self, deadline_s: float) -> float:
-        now_s = monotonic()
-        if self._batches:
-            return 0.0 if self._is_ripe() else min(self._ripe_at_s, deadline_s) - now_s
-        return 0.0 if self._closed or self._woken else deadline_s - now_s
-
     def _is_ripe(self) -> bool:
-        return self._hurry or self._rows >= BATCH_ROWS
+        enough = self._hurry or self._rows >= self.batch_rows
+        return bool(self._batches) and (enough or monotonic() >= self._ripe_at_s)
 
     def _joined(self, batch: Batch, rows: int) -> bool:
         last = self._batches[-1] if self._batches else None
-        if not isinstance(last, Batch) or last.resource is not batch.resource or len(last) + rows > BATCH_ROWS:
+        if not isinstance(last, Batch) or last.resource is not batch.resource or len(last) + rows > self.batch_rows:
             return False
         _join_events(last, batch)
         last.spans += batch.spans

@@ -63,13 +63,15 @@ def telling(rows: Sequence[dict[Any, Any]], names: Set[Any]) -> Telling:
     """
     found: list[str | int] = []
     add = found.append
+    short: set[str] = set()
     for row in rows:
         for value in row.values():
-            # The most expensive lines of all recording: the type's identity is the cheapest test there is.
+            # The most expensive lines of all recording: the type's identity is the cheapest test there is, and short
+            # texts are mostly the same few.
             kind = type(value)
             if kind is str:
-                if len(value) >= TELLING_CHARS or not value.isascii():
-                    add(value)
+                if value not in short:
+                    (add if len(value) >= TELLING_CHARS or not value.isascii() else short.add)(value)
             elif kind is int:
                 if not -TELLING_INT < value < TELLING_INT:
                     add(value)

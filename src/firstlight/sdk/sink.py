@@ -42,20 +42,28 @@ class Sink:
         exporter: makes the exporter; called once, when there is something to deliver.
         ledger: counts.
         troubles: hears of failures.
+        tend: called between deliveries, for what else the thread may do; returns after how many seconds to ask again.
 
     Attributes:
         thread: the one that delivers, once it is started.
-        spent_ns: processor time it has taken.
+        spent_ns: processor time that deliveries have taken.
     """
 
     def __init__(
-        self, outbox: Outbox, exporter: Callable[[Ledger], Exporter], ledger: Ledger, troubles: Troubles
+        self,
+        outbox: Outbox,
+        exporter: Callable[[Ledger], Exporter],
+        ledger: Ledger,
+        troubles: Troubles,
+        tend: Callable[[], float] = lambda: IDLE_S,
     ) -> None:
         self.outbox = outbox
         self._make = exporter
         self._exporter: Any = None
         self._ledger = ledger
         self._troubles = troubles
+        self._tend = tend
+        self._catch_up_s = 0.0
         self._wake = Event()
         self._settling = Lock()
         self._under_way: Rows | None = None
@@ -107,12 +115,14 @@ class Sink:
 
     def _run(self) -> None:
         while not self._is_ending or not self.outbox.is_empty():
-            batch = self.outbox.take(IDLE_S)
+            batch = self.outbox.take(0.0 if self._is_ending else self._tend())
+            began_ns = thread_time_ns()
             if batch is not None:
                 self._deliver(batch)
-            elif not self._is_ending:
+            elif not self._is_ending and (self._asked > self._answered or monotonic() >= self._catch_up_s):
                 self._catch_up()
-            self.spent_ns = thread_time_ns()
+                self._catch_up_s = monotonic() + IDLE_S
+            self.spent_ns += thread_time_ns() - began_ns
         self._close_exporter()
 
     def _deliver_all(self) -> None:
