@@ -160,7 +160,7 @@ class Drain:
 
     def _spare_s(self) -> float:
         """Return how late the delivering thread may be."""
-        return self._tick_s / 2
+        return self._tick_s
 
     def _tick_if_due(self, spare_s: float) -> None:
         # Whoever holds the lock is at it.
