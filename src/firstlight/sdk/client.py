@@ -282,6 +282,7 @@ class Telemetry(BySubsystem):
         if self._sink is not None:
             # Kept, because closing what it holds would disturb the parent's connection or files.
             self._abandoned.append(self._sink)
+        self._drain.abandon()
         had_lines = bool(self.registry.restart())
         self._lock = RLock()
         self.levels.restart()

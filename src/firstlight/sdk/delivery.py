@@ -22,7 +22,7 @@ class Limits:
         exit_s: seconds that the end of the process may be held up by deliveries.
     """
 
-    high_water: int = 50_000
+    high_water: int = 30_000
     queue_rows: int = 100_000
     lines: int = MAX_LINES
     linger_s: float = 0.5

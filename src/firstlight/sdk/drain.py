@@ -6,12 +6,13 @@ The thread of this module steps in when that one is busy, stuck or not there yet
 """
 
 from collections.abc import Callable
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from time import monotonic
 from typing import NamedTuple
 
 from firstlight.model import Batch, Resource
 from firstlight.sdk import gates
+from firstlight.sdk.alarm import Alarm
 from firstlight.sdk.convert import Converter
 from firstlight.sdk.front import Front
 from firstlight.sdk.governor import Governor
@@ -25,13 +26,14 @@ from firstlight.sdk.threads import started
 from firstlight.sdk.troubles import Troubles
 from firstlight.sdk.volume import Volume
 
-TICK_S = 0.1
+TICK_S = 0.25
+UNALARMED_TICK_S = 0.1
 BUSY_TICK_S = 0.025
 """From one tick to the next while many records come."""
 CLOSED_TICK_S = 1.0
-BUSY_ROWS = 4 * BATCH_ROWS
+ALARM_ROWS = 2 * BATCH_ROWS
 LEAST_S = 0.005
-LINGER_S = 0.25
+LINGER_S = 0.5
 """Longest that records wait in the front, because what the host handed over might change; the rest is the outbox's."""
 WAIT_ROOM_S = 30.0
 
@@ -103,8 +105,10 @@ class Drain:
         self._next_report_s = monotonic() + pace.report_interval_s
         self._move_s = self._due_s = 0.0
         self._gated = False
-        self._calm_s = self._tick_s = TICK_S
-        self._stop = Event()
+        self._closed = False
+        self._tick_s = TICK_S
+        self._stopped = False
+        self._alarm = Alarm(stages.front.records, ALARM_ROWS, self._shut_above)
         self.thread: Thread | None = None
         self.lock = Lock()
 
@@ -127,17 +131,25 @@ class Drain:
     def start(self) -> None:
         """Start the thread, once."""
         if self.thread is None:
+            self._alarm.start()
             self.thread = started(self._run, "firstlight-drain", self._stages.troubles)
 
     def slow_down(self) -> None:
         """Tick as often as bounds the memory of instruments, now that nothing is delivered."""
-        self._calm_s = CLOSED_TICK_S
+        self._alarm.stop()
+        self._closed = True
 
     def stop(self) -> None:
         """End the thread and wait for it."""
-        self._stop.set()
+        self._stopped = True
+        self._alarm.stop()
+        self._alarm.ring()
         if self.thread is not None:
             self.thread.join()
+
+    def abandon(self) -> None:
+        """Leave it to the parent, whose thread is not here: a forked child begins with another drain."""
+        self._alarm.stop()
 
     def tick(self, *, urgent: bool = False) -> None:
         """Queue all records now; an urgent tick reports the instruments too."""
@@ -155,8 +167,10 @@ class Drain:
         return max(LEAST_S, self._due_s - monotonic())
 
     def _run(self) -> None:
-        while not self._stop.wait(max(LEAST_S, self._due_s + self._spare_s() - monotonic())):
-            self._tick_if_due(self._spare_s())
+        while not self._stopped:
+            rang = self._alarm.wait(max(LEAST_S, self._due_s + self._spare_s() - monotonic()))
+            if not self._stopped:
+                self._tick_if_due(-CLOSED_TICK_S if rang else self._spare_s())
 
     def _spare_s(self) -> float:
         """Return how late the delivering thread may be."""
@@ -182,9 +196,9 @@ class Drain:
     def _round(self, *, in_time: bool, urgent: bool) -> None:
         self._stages.registry.fold()
         waiting, now_s = self._bounded(), monotonic()
-        self._tick_s = BUSY_TICK_S if waiting > BUSY_ROWS else self._calm_s
+        self._tick_s = self._next_tick_s(waiting)
         reports = urgent or now_s >= self._next_report_s
-        enough = waiting >= min(BATCH_ROWS, self._pace.high_water // 2)
+        enough = waiting >= min(ALARM_ROWS, self._pace.high_water // 2)
         if in_time and not (reports or enough or now_s >= self._move_s):
             return
         target = self._target(urgent or waiting > self._pace.high_water)
@@ -195,6 +209,13 @@ class Drain:
         if reports:
             self._next_report_s = now_s + self._pace.report_interval_s
             self._report(target)
+
+    def _next_tick_s(self, waiting: int) -> float:
+        if self._closed:
+            return CLOSED_TICK_S
+        if waiting > ALARM_ROWS:
+            return BUSY_TICK_S
+        return TICK_S if self._alarm.works() else UNALARMED_TICK_S
 
     def _move(self, target: Target) -> None:
         stages = self._stages
@@ -233,13 +254,17 @@ class Drain:
         """Keep the front within its bounds; return how many records wait there."""
         front, mark = self._stages.front, self._pace.high_water
         waiting = len(front.records)
-        if self._pace.volume.when_full == "sample":
-            if waiting > mark and not self._gated:
-                self._gated = True
-                front.gate(gates.sampled(front.records.append, self._stages.ledger))
-            if waiting > 2 * mark:
-                front.trim(2 * mark, self._stages.ledger)
+        self._shut_above(waiting)
+        if waiting > 2 * mark and self._pace.volume.when_full == "sample":
+            front.trim(2 * mark, self._stages.ledger)
         return waiting
+
+    def _shut_above(self, waiting: int) -> None:
+        """Let only a sample into the front when too many wait there."""
+        front, pace = self._stages.front, self._pace
+        if waiting > pace.high_water and not self._gated and pace.volume.when_full == "sample":
+            self._gated = True
+            front.gate(gates.sampled(front.records.append, self._stages.ledger))
 
 
 def rest_s(linger_s: float) -> float:

@@ -11,12 +11,12 @@ from firstlight.errors import UsageError
 from firstlight.model import Batch, Resource
 from firstlight.sdk.ledger import Ledger, Rows
 
-BATCH_ROWS = 2048
+BATCH_ROWS = 4096
 """Rows of one delivery: what the drain converts at a time, and what OpenTelemetry's batch processors hold."""
 
-PLAIN_BATCHES = 4
+PLAIN_BATCHES = 3
 """Batches that wait as they are; of more, those that nothing is added to are packed: a fifth of the memory."""
-MAX_BYTES = 24 * 2**20
+MAX_BYTES = 12 * 2**20
 """Of packed batches: with what waits in the front, below the 64 MB that a recorder may take in a flood."""
 
 

@@ -79,6 +79,7 @@ def test_it_is_read_no_more_often_than_wanted() -> None:
 
 
 def test_a_second_time_changes_nothing_and_the_undo_leaves_nothing(recorder: Recorder) -> None:
+    recorder.telemetry.start()
     callbacks = len(gc.callbacks)
     undo = instrument_runtime(recorder.telemetry)
     instrument_runtime(recorder.telemetry)()
