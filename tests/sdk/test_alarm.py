@@ -22,7 +22,12 @@ def test_it_rings_when_records_pile_up_and_not_before(watched: tuple[list[object
     records += [(number, {}) for number in range(4000)]
     gc.collect(0)
     assert not alarm.wait(0.0)
-    threading.Thread(target=lambda: records.extend([(number, [number]) for number in range(20_000)])).start()
+
+    def record() -> None:
+        for number in range(20_000):
+            records.append((number, [number]))
+
+    threading.Thread(target=record).start()
     assert alarm.wait(10)
     assert seen[0] > 5000
 
