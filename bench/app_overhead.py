@@ -14,7 +14,7 @@ from firstlight.export.jsonl import JsonLinesExporter
 from firstlight.model import Resource
 from firstlight.ports import Exporter
 from firstlight.sdk.client import Delivery, Limits, Telemetry
-from firstlight.sdk.redact import Redactor
+from firstlight.sdk.redaction.redact import Redactor
 
 LOOPS = 20_000
 BLOCK = 100

@@ -13,9 +13,9 @@ from firstlight.codecs.otlp.write_wire import encode_wire
 from firstlight.export.jsonl import JsonLinesExporter
 from firstlight.model import Batch, Level, Resource
 from firstlight.sdk.client import Delivery, Limits, Telemetry
-from firstlight.sdk.context import CURRENT
-from firstlight.sdk.site import Site
-from firstlight.sdk.spans import Span
+from firstlight.sdk.flow.site import Site
+from firstlight.sdk.tracing.context import CURRENT
+from firstlight.sdk.tracing.spans import Span
 
 EVENTS = 2000
 METRIC_CALLS = 20_000

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from firstlight.app.telemetry import configure, get, update_settings
     from firstlight.errors import FirstlightError
     from firstlight.model import Level
-    from firstlight.sdk.baggage import get_baggage, set_baggage
     from firstlight.sdk.client import Telemetry
-    from firstlight.sdk.context import current_span, in_context
     from firstlight.sdk.delivery import Limits
     from firstlight.sdk.integrations.http_client import instrument_http_client
-    from firstlight.sdk.propagation import extract, inject
+    from firstlight.sdk.tracing.baggage import get_baggage, set_baggage
+    from firstlight.sdk.tracing.context import current_span, in_context
+    from firstlight.sdk.tracing.propagation import extract, inject
     from firstlight.sdk.volume import Volume
 
     counter = get().counter
@@ -120,14 +120,14 @@ _HOMES = {
     "Volume": "firstlight.sdk.volume",
     "WsgiMiddleware": "firstlight.app.instrumented",
     "configure": "firstlight.app.telemetry",
-    "current_span": "firstlight.sdk.context",
-    "extract": "firstlight.sdk.propagation",
+    "current_span": "firstlight.sdk.tracing.context",
+    "extract": "firstlight.sdk.tracing.propagation",
     "get": "firstlight.app.telemetry",
-    "get_baggage": "firstlight.sdk.baggage",
-    "in_context": "firstlight.sdk.context",
-    "inject": "firstlight.sdk.propagation",
+    "get_baggage": "firstlight.sdk.tracing.baggage",
+    "in_context": "firstlight.sdk.tracing.context",
+    "inject": "firstlight.sdk.tracing.propagation",
     "instrument_http_client": "firstlight.sdk.integrations.http_client",
-    "set_baggage": "firstlight.sdk.baggage",
+    "set_baggage": "firstlight.sdk.tracing.baggage",
     "update_settings": "firstlight.app.telemetry",
 }
 _OF_THE_RECORDER = frozenset(__all__) - _HOMES.keys() - {"__version__"}

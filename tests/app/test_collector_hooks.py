@@ -5,8 +5,8 @@ import pytest
 
 from firstlight.app.collector.hooks import Hooks
 from firstlight.errors import UsageError
-from firstlight.sdk.ledger import Ledger
-from firstlight.sdk.troubles import Troubles
+from firstlight.sdk.flow.ledger import Ledger
+from firstlight.sdk.flow.troubles import Troubles
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from firstlight.export.otlp import OtlpExporter
 from firstlight.export.scrape import ScrapeExporter
 from firstlight.ports import Exporter
 from firstlight.sdk.delivery import Limits
-from firstlight.sdk.ledger import Ledger, Rows
+from firstlight.sdk.flow.ledger import Ledger, Rows
 
 QUICK = Limits(linger_s=0.0)
 

@@ -10,8 +10,8 @@ from firstlight.export.memory import MemoryExporter
 from firstlight.model import Level
 from firstlight.sdk.client import Telemetry
 from firstlight.sdk.delivery import Delivery, Limits
-from firstlight.sdk.histogram import Histogram
-from firstlight.sdk.ledger import Ledger
+from firstlight.sdk.flow.ledger import Ledger
+from firstlight.sdk.metrics.histogram import Histogram
 from firstlight.sdk.volume import Volume
 
 

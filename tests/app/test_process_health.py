@@ -16,7 +16,7 @@ from firstlight.errors import ConfigError, Unavailable
 from firstlight.export.memory import MemoryExporter
 from firstlight.model import Batch, Event, HealthState, Level, Resource, Span
 from firstlight.sdk.client import Telemetry
-from firstlight.sdk.ledger import Ledger, Rows
+from firstlight.sdk.flow.ledger import Ledger, Rows
 from firstlight.testing import FakeClock, check_exporter
 
 S = 1_000_000_000

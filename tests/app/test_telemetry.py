@@ -12,7 +12,7 @@ from firstlight.export.memory import MemoryExporter
 from firstlight.export.otlp import OtlpExporter
 from firstlight.model import Level
 from firstlight.sdk.client import Limits, Telemetry
-from firstlight.sdk.ledger import Ledger, Rows
+from firstlight.sdk.flow.ledger import Ledger, Rows
 
 QUICK = Limits(linger_s=0.0)
 

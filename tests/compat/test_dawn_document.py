@@ -33,7 +33,7 @@ from firstlight.compat.dawn.system import (
 from firstlight.errors import ConfigError
 from firstlight.export.jsonl import JsonLinesExporter
 from firstlight.export.otlp import OtlpExporter
-from firstlight.sdk.ledger import Ledger
+from firstlight.sdk.flow.ledger import Ledger
 
 CUSTOM = {
     "enabled": True,

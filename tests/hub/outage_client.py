@@ -12,7 +12,7 @@ from firstlight.export.otlp import OtlpExporter
 from firstlight.export.spool import SpoolExporter
 from firstlight.model import Resource
 from firstlight.sdk.client import Delivery, Limits, Telemetry
-from firstlight.sdk.ledger import Ledger, Rows
+from firstlight.sdk.flow.ledger import Ledger, Rows
 
 
 def spooled(url: str, directory: str, ledger: Ledger) -> SpoolExporter:

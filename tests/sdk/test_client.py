@@ -11,8 +11,8 @@ from firstlight.errors import FirstlightError, NotReachable, Unavailable, UsageE
 from firstlight.export.memory import MemoryExporter
 from firstlight.model import Batch, Level, Resource
 from firstlight.sdk.client import Delivery, Limits, Telemetry
-from firstlight.sdk.context import current_span
-from firstlight.sdk.ledger import Rows
+from firstlight.sdk.flow.ledger import Rows
+from firstlight.sdk.tracing.context import current_span
 from firstlight.testing import FakeClock
 
 QUICK = Limits(linger_s=0.01, exit_s=2.0)

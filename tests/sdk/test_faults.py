@@ -11,8 +11,8 @@ import pytest
 from firstlight.export.memory import MemoryExporter
 from firstlight.model import Resource
 from firstlight.sdk.client import Delivery, Limits, Telemetry
-from firstlight.sdk.hiding import Policy
-from firstlight.sdk.redact import Redactor
+from firstlight.sdk.redaction.hiding import Policy
+from firstlight.sdk.redaction.redact import Redactor
 
 
 class Bug(Exception):

@@ -9,11 +9,11 @@ import pytest
 
 from firstlight.export.memory import MemoryExporter
 from firstlight.model import Batch, Resource
-from firstlight.sdk import sieve
 from firstlight.sdk.client import Delivery, Limits, Telemetry
-from firstlight.sdk.governor import BUSY_FACTOR, LEAST_FACTOR, LOOK_EVERY_NS, Governor
-from firstlight.sdk.ledger import Rows
-from firstlight.sdk.remote import RemoteSpan
+from firstlight.sdk.flow import sieve
+from firstlight.sdk.flow.governor import BUSY_FACTOR, LEAST_FACTOR, LOOK_EVERY_NS, Governor
+from firstlight.sdk.flow.ledger import Rows
+from firstlight.sdk.tracing.remote import RemoteSpan
 from firstlight.sdk.volume import Volume
 from firstlight.testing import FakeClock
 
@@ -182,7 +182,7 @@ class Spending:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, load_ratio: float = 0.0) -> None:
         self.spent_ns = 0
         self.now_ns = 0
-        monkeypatch.setattr("firstlight.sdk.governor.monotonic_ns", lambda: self.now_ns)
+        monkeypatch.setattr("firstlight.sdk.flow.governor.monotonic_ns", lambda: self.now_ns)
         self.governor = Governor(lambda: self.spent_ns, lambda: load_ratio)
 
     def second(self, ratio: float, volume: Volume) -> float:

@@ -16,7 +16,7 @@ from firstlight.app.recording import (
 )
 from firstlight.model import Batch
 from firstlight.ports import Exporter
-from firstlight.sdk.ledger import Ledger, Rows
+from firstlight.sdk.flow.ledger import Ledger, Rows
 
 MakeExporter = Callable[[Ledger], Exporter]
 _SIGNALS = {"traces": "spans", "metrics": "samples", "logs": "events"}

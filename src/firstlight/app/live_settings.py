@@ -13,11 +13,11 @@ from firstlight.errors import ConfigError
 from firstlight.model import Level, parse_level
 from firstlight.sdk.client import Telemetry
 from firstlight.sdk.delivery import Delivery, Limits
-from firstlight.sdk.levels import OFF
+from firstlight.sdk.flow.levels import OFF
 from firstlight.sdk.volume import Volume
 
 if TYPE_CHECKING:
-    from firstlight.sdk.redact import Redactor
+    from firstlight.sdk.redaction.redact import Redactor
 
 LIVE = tuple(leaf.path for leaf in LEAVES.values() if leaf.live)
 """Paths of the settings that may be changed so."""
@@ -127,7 +127,10 @@ def volume_by(resolved: Resolved, otherwise: Volume, paths: Set[str]) -> Volume:
 
 def redactor_by(settings: RecordingSettings) -> "Redactor":
     """Return what hides secrets."""
-    from firstlight.sdk.redact import Policy, Redactor  # here, because a process that is switched off needs none
+    from firstlight.sdk.redaction.redact import (  # here, because a process that is switched off needs none
+        Policy,
+        Redactor,
+    )
 
     given = settings.redaction
     policy = Policy(

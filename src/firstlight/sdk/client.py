@@ -11,29 +11,29 @@ from typing import Any, Self, TypeVar
 from firstlight.model import Event, Level, Resource
 from firstlight.model import Span as SpanRow
 from firstlight.ports import Clock
-from firstlight.sdk import fork
-from firstlight.sdk.clock import sound
-from firstlight.sdk.convert import Converter
 from firstlight.sdk.delivery import Delivery, Limits
-from firstlight.sdk.drain import Drain, Pace, Stages, Target, rest_s
-from firstlight.sdk.ending import Ending
-from firstlight.sdk.front import Front
-from firstlight.sdk.gates import is_event, rows_of
-from firstlight.sdk.instruments import Definition, Instrument
-from firstlight.sdk.ledger import Counts, Ledger
-from firstlight.sdk.levels import Levels
-from firstlight.sdk.outbox import Outbox
-from firstlight.sdk.redaction import Redaction
-from firstlight.sdk.registry import Registry
-from firstlight.sdk.report import Reporter
+from firstlight.sdk.flow import fork
+from firstlight.sdk.flow.clock import sound
+from firstlight.sdk.flow.convert import Converter
+from firstlight.sdk.flow.drain import Drain, Pace, Stages, Target, rest_s
+from firstlight.sdk.flow.ending import Ending
+from firstlight.sdk.flow.front import Front
+from firstlight.sdk.flow.gates import is_event, rows_of
+from firstlight.sdk.flow.ledger import Counts, Ledger
+from firstlight.sdk.flow.levels import Levels
+from firstlight.sdk.flow.outbox import Outbox
+from firstlight.sdk.flow.sieve import Sieve
+from firstlight.sdk.flow.sink import Sink
+from firstlight.sdk.flow.site import Site
+from firstlight.sdk.flow.troubles import Troubles
+from firstlight.sdk.metrics.instruments import Definition, Instrument
+from firstlight.sdk.metrics.registry import Registry
+from firstlight.sdk.metrics.report import Reporter
+from firstlight.sdk.metrics.span_seconds import SpanSeconds
+from firstlight.sdk.redaction.stage import Redaction
 from firstlight.sdk.scope import Scope
-from firstlight.sdk.sieve import Sieve
-from firstlight.sdk.sink import Sink
-from firstlight.sdk.site import Site
-from firstlight.sdk.span_seconds import SpanSeconds
-from firstlight.sdk.spans import Span
 from firstlight.sdk.subsystems import BySubsystem
-from firstlight.sdk.troubles import Troubles
+from firstlight.sdk.tracing.spans import Span
 from firstlight.sdk.volume import Volume
 
 __all__ = ["Delivery", "Limits", "Telemetry"]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from firstlight.model import Resource
 from firstlight.ports import Exporter
-from firstlight.sdk.ledger import Ledger
-from firstlight.sdk.registry import MAX_LINES
+from firstlight.sdk.flow.ledger import Ledger
+from firstlight.sdk.metrics.registry import MAX_LINES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from firstlight.errors import UsageError
 from firstlight.model import Level, SpanLink, parse_level
-from firstlight.sdk.front import Declared, Emit, OpenSpan
-from firstlight.sdk.meter import Meter
-from firstlight.sdk.plain import MAX_TEXT_CHARS, text
-from firstlight.sdk.remote import RemoteSpan
-from firstlight.sdk.site import Site
-from firstlight.sdk.spans import Span
+from firstlight.sdk.flow.front import Declared, Emit, OpenSpan
+from firstlight.sdk.flow.plain import MAX_TEXT_CHARS, text
+from firstlight.sdk.flow.site import Site
+from firstlight.sdk.metrics.meter import Meter
+from firstlight.sdk.tracing.remote import RemoteSpan
+from firstlight.sdk.tracing.spans import Span
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry

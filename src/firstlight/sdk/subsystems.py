@@ -7,14 +7,14 @@ from typing import Any
 from firstlight.errors import UsageError
 from firstlight.model import Level, parse_level
 from firstlight.model import Span as SpanRow
-from firstlight.sdk.context import current_span
-from firstlight.sdk.front import Front
-from firstlight.sdk.ids import new_span_id, new_trace_id
-from firstlight.sdk.plain import plain_fields
+from firstlight.sdk.flow.front import Front
+from firstlight.sdk.flow.plain import plain_fields
+from firstlight.sdk.flow.site import Site
+from firstlight.sdk.flow.troubles import Troubles
 from firstlight.sdk.scope import Scope
-from firstlight.sdk.site import Site
-from firstlight.sdk.spans import Span
-from firstlight.sdk.troubles import Troubles
+from firstlight.sdk.tracing.context import current_span
+from firstlight.sdk.tracing.ids import new_span_id, new_trace_id
+from firstlight.sdk.tracing.spans import Span
 
 NS_PER_S = 1_000_000_000
 MAX_PLACES = 10_000

@@ -13,8 +13,8 @@ from firstlight.app.telemetry import build, configure
 from firstlight.errors import FirstlightError
 from firstlight.model import Event, Level, Span
 from firstlight.sdk.client import Telemetry
-from firstlight.sdk.ids import new_span_id, new_trace_id
-from firstlight.sdk.plain import text
+from firstlight.sdk.flow.plain import text
+from firstlight.sdk.tracing.ids import new_span_id, new_trace_id
 from firstlight.testing.capture import Capture, capture
 
 SCOPE = ("pytest", "")

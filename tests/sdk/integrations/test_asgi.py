@@ -6,7 +6,7 @@ import pytest
 import firstlight
 from firstlight.app.instrumented import AsgiMiddleware
 from firstlight.export.memory import MemoryExporter
-from firstlight.sdk.baggage import get_baggage
+from firstlight.sdk.tracing.baggage import get_baggage
 from firstlight.testing import capture
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -7,8 +7,8 @@ import pytest
 
 import firstlight
 from firstlight.export.memory import MemoryExporter
-from firstlight.sdk.baggage import carry, set_baggage
 from firstlight.sdk.integrations.http_client import instrument_http_client, uninstrument_http_client
+from firstlight.sdk.tracing.baggage import carry, set_baggage
 
 
 @pytest.fixture(autouse=True)

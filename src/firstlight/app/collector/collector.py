@@ -16,8 +16,8 @@ from firstlight.app.telemetry import get
 from firstlight.codecs.prometheus_families import Reading
 from firstlight.model import Kind
 from firstlight.sdk.client import Telemetry
-from firstlight.sdk.histogram import DEFAULT_BOUNDS_S, Histogram
-from firstlight.sdk.instruments import Counter, Gauge, Instrument
+from firstlight.sdk.metrics.histogram import DEFAULT_BOUNDS_S, Histogram
+from firstlight.sdk.metrics.instruments import Counter, Gauge, Instrument
 
 COLLECTION_INTERVAL_S = 30.0
 SCOPE = "collector"

@@ -9,7 +9,7 @@ from typing import Any
 
 from firstlight.app.collector.turns import running_loop
 from firstlight.errors import UsageError
-from firstlight.sdk.troubles import Troubles
+from firstlight.sdk.flow.troubles import Troubles
 
 PRE_COLLECTION, POST_COLLECTION = "pre_collection", "post_collection"
 EVENT, METRIC_REGISTERED = "event", "metric_registered"

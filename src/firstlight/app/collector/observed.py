@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 from firstlight.app.collector.collector import Collector
 from firstlight.app.collector.hooks import EVENT
 from firstlight.app.collector.recorded import RecordedEvent
-from firstlight.sdk.histogram import Histogram
-from firstlight.sdk.instruments import Counter, Gauge, Instrument
+from firstlight.sdk.metrics.histogram import Histogram
+from firstlight.sdk.metrics.instruments import Counter, Gauge, Instrument
 
 HEALTH_CODES = {"unknown": 0, "healthy": 1, "degraded": 2, "unhealthy": 3}
 

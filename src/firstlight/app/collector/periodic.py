@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from firstlight.app.collector.turns import Turns
-from firstlight.sdk.troubles import Troubles
+from firstlight.sdk.flow.troubles import Troubles
 
 INTERVAL_S = 30.0
 

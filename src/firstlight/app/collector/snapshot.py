@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from firstlight.codecs.prometheus_families import Reading
 from firstlight.codecs.prometheus_text import format_value
 from firstlight.model import Kind, Series
-from firstlight.sdk.instruments import Instrument
+from firstlight.sdk.metrics.instruments import Instrument
 
 NS_PER_S = 1_000_000_000
 

@@ -11,7 +11,7 @@ from firstlight.app.telemetry import configure
 from firstlight.model import Batch
 from firstlight.ports import Exporter
 from firstlight.sdk.client import Telemetry
-from firstlight.sdk.ledger import Ledger
+from firstlight.sdk.flow.ledger import Ledger
 
 FORMATS = "output.formats"
 

@@ -15,7 +15,7 @@ from firstlight.compat.dawn.configuration import Configuration, as_given, settin
 from firstlight.errors import ConfigError
 from firstlight.model import HealthState, Level
 from firstlight.sdk.client import Telemetry
-from firstlight.sdk.spans import Span
+from firstlight.sdk.tracing.spans import Span
 
 TelemetryLevel = Level
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from firstlight.app.collector import COORDINATION, HEALTH, MESSAGING, Collector, observe
 from firstlight.compat.utilityfog.metrics import Counter, Gauge, Histogram
-from firstlight.sdk import histogram, instruments
 from firstlight.sdk.client import Telemetry
+from firstlight.sdk.metrics import histogram, instruments
 
 # The document's own logger, so that its "Debug Information" holds.
 _log = logging.getLogger("utilityfog_frontend.telemetry")

@@ -3,7 +3,7 @@
 from typing import Any, Generic, Self, TypeVar
 
 from firstlight.app.collector import Collector
-from firstlight.sdk import histogram, instruments
+from firstlight.sdk.metrics import histogram, instruments
 
 L = TypeVar("L", bound=instruments.Instrument)
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from firstlight.sdk.integrations.http_server import MARK, MAX_CHARS, Exchange, HttpServer, Request
-from firstlight.sdk.propagation import extract, extract_baggage
+from firstlight.sdk.tracing.propagation import extract, extract_baggage
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry

@@ -4,7 +4,7 @@ from traceback import format_exception
 from types import TracebackType
 from typing import Any
 
-from firstlight.sdk.plain import MAX_TEXT_CHARS, text
+from firstlight.sdk.flow.plain import MAX_TEXT_CHARS, text
 
 
 def exception_fields(

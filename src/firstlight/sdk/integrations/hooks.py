@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from firstlight.sdk.client import Telemetry
-    from firstlight.sdk.front import Emit
+    from firstlight.sdk.flow.front import Emit
 
 Undo = Callable[[], None]
 UNHANDLED = "unhandled_exception"

@@ -7,7 +7,7 @@ it tells whoever is called the ids of our traces.
 from http.client import HTTPConnection
 from typing import Any
 
-from firstlight.sdk.propagation import inject
+from firstlight.sdk.tracing.propagation import inject
 
 _SEEN = "_firstlight_headers"
 _original_putheader = HTTPConnection.putheader

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from firstlight.sdk.baggage import BAGGAGE, carry
-from firstlight.sdk.context import CURRENT
-from firstlight.sdk.remote import RemoteSpan
+from firstlight.sdk.tracing.baggage import BAGGAGE, carry
+from firstlight.sdk.tracing.context import CURRENT
+from firstlight.sdk.tracing.remote import RemoteSpan
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry
-    from firstlight.sdk.spans import Span
+    from firstlight.sdk.tracing.spans import Span
 
 SCOPE = "http.server"
 MARK = "firstlight.request"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from firstlight.model import Event, Level, Span, SpanEvent, SpanLink
-from firstlight.sdk.plain import plain_fields, text
+from firstlight.sdk.flow.plain import plain_fields, text
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry

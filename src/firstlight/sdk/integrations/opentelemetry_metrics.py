@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from firstlight.codecs.exponential import classic_buckets
 from firstlight.model import ExponentialPoint, Kind, Series
 from firstlight.model.series import sorted_labels
-from firstlight.sdk.observable import Example, Reading
-from firstlight.sdk.plain import text
+from firstlight.sdk.flow.plain import text
+from firstlight.sdk.metrics.observable import Example, Reading
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry

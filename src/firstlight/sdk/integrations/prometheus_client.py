@@ -17,9 +17,9 @@ from firstlight.codecs.prometheus_families import Reading as Latest
 from firstlight.codecs.prometheus_families import families
 from firstlight.model import Batch, Exemplar, Kind, Resource, Series
 from firstlight.model.series import sorted_labels
-from firstlight.sdk.observable import Example, Reading
-from firstlight.sdk.plain import text
-from firstlight.sdk.report import SDK_SCOPE, Reporter
+from firstlight.sdk.flow.plain import text
+from firstlight.sdk.metrics.observable import Example, Reading
+from firstlight.sdk.metrics.report import SDK_SCOPE, Reporter
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry

@@ -14,8 +14,8 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 from firstlight.model import Kind, Series
-from firstlight.sdk.histogram import Histogram
-from firstlight.sdk.observable import Reading
+from firstlight.sdk.metrics.histogram import Histogram
+from firstlight.sdk.metrics.observable import Reading
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

@@ -6,10 +6,10 @@ from threading import get_ident, local
 from typing import TYPE_CHECKING, Any
 
 from firstlight.model import Event, Level
-from firstlight.sdk.context import CURRENT
+from firstlight.sdk.flow.plain import plain_fields, text
 from firstlight.sdk.integrations.exceptions import exception_fields
 from firstlight.sdk.integrations.levels import level_numbered
-from firstlight.sdk.plain import plain_fields, text
+from firstlight.sdk.tracing.context import CURRENT
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry

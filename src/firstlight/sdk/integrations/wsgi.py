@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from firstlight.sdk.baggage import parse_baggage
 from firstlight.sdk.integrations.http_server import MARK, MAX_CHARS, Exchange, HttpServer, Request
-from firstlight.sdk.propagation import remote_span
+from firstlight.sdk.tracing.baggage import parse_baggage
+from firstlight.sdk.tracing.propagation import remote_span
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry
