@@ -9,9 +9,9 @@ from threading import Event
 import pytest
 
 from firstlight.model import Series
-from firstlight.sdk.metrics import asker as patience
 from firstlight.sdk.flow.ledger import Ledger
 from firstlight.sdk.flow.troubles import Troubles
+from firstlight.sdk.metrics import asker as patience
 from firstlight.sdk.metrics.asker import Asker
 from firstlight.sdk.metrics.observable import Reading
 from tests.sdk.recorder import Recorder
