@@ -34,7 +34,7 @@ class Emit(Protocol):
         """Record the event ``name``.
 
         The field ``body`` is the human sentence, the others are attributes.  Values are looked at up to a
-        quarter of a second later, so hand over what will not change.
+        half of a second later, so hand over what will not change.
         """
 
 
