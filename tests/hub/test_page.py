@@ -345,7 +345,7 @@ def test_arrow_keys_move_one_crosshair_through_all_charts(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     until(page, "/at \\d\\d:\\d\\d/.test(document.querySelector('#charts .bar').textContent)")
     plots = "[...document.querySelectorAll('#charts [data-plot]')]"
-    assert page.evaluate(f"{plots}.every((each) => each.uplot.cursor.left >= 0)")
+    until(page, f"{plots}.every((each) => each.uplot.cursor.left >= 0)")
     page.keyboard.press("Escape")
     until(page, "/the last/.test(document.querySelector('#charts .bar').textContent)")
 
