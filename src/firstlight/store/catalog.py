@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from firstlight.errors import StorageError
+from firstlight.errors import StorageError, StorageFull
 from firstlight.store.delivery import without_older
 from firstlight.store.layout import FileKey, Layout
 
@@ -146,18 +146,19 @@ def parse_note(text: str) -> Note:
 
 
 @contextmanager
-def opened(layout: Layout) -> Iterator[sqlite3.Connection]:
-    """Open the catalog as SQLite, everything inside one transaction.
+def opened(layout: Layout, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+    """Open the catalog as SQLite, everything inside one transaction, which an exception undoes.
 
     Raises:
         StorageError: it is damaged, no database, or held by somebody for too long.
+        StorageFull: no space to write to it.
     """
     try:
         database = sqlite3.connect(_address(layout), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True)
     except sqlite3.Error as error:
         raise _unreadable(layout.catalog, error) from error
     try:
-        database.execute("BEGIN")
+        database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         yield database
         database.execute("COMMIT")
     except sqlite3.DatabaseError as error:
@@ -176,6 +177,8 @@ def _address(layout: Layout) -> str:
 
 
 def _unreadable(path: Path, error: sqlite3.Error) -> StorageError:
+    if "full" in str(error):
+        return StorageFull(f"no space left for {path}; free some or choose another directory with --data DIR")
     return StorageError(f"cannot read the catalog {path}: {error}; see 'firstlight doctor'")
 
 

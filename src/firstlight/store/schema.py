@@ -5,9 +5,13 @@ nanoseconds (0..999).  In a sealed segment of ``samples`` a value is ``value_int
 bit for bit, else ``value_double`` (:mod:`firstlight.store.encoding`).
 """
 
+from functools import cache
+
 import pyarrow as pa
 
 TIME = pa.timestamp("us", "UTC")
+TIME_MS = pa.timestamp("ms", "UTC")
+"""What a segment holds ``time`` as when all its times are whole milliseconds; every engine reads both as one."""
 LABELS = pa.map_(pa.string(), pa.string())
 _COUNTS = pa.list_(pa.int64())
 
@@ -145,6 +149,21 @@ SQL_TYPES = {
     LABELS: "MAP(VARCHAR, VARCHAR)",
     _COUNTS: "BIGINT[]",
 }
+
+
+@cache
+def field_ids(table: str) -> dict[str, int]:
+    """Return the number of each column of ``table`` by its path (``time``, ``labels.key`` …), as the catalog counts."""
+    paths = [path for column in TABLES[table] for path in _paths(column)]
+    return {path: number for number, path in enumerate(paths, 1)}
+
+
+def _paths(column: pa.Field) -> list[str]:
+    if pa.types.is_map(column.type):
+        return [column.name, f"{column.name}.key", f"{column.name}.value"]
+    if pa.types.is_list(column.type):
+        return [column.name, f"{column.name}.element"]
+    return [column.name]
 
 
 def sql_columns(schema: pa.Schema) -> str:
