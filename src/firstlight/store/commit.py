@@ -27,7 +27,7 @@ _ADD_SNAPSHOT = "INSERT INTO ducklake_snapshot VALUES (?, ?, ?, ?, ?)"
 _ADD_CHANGES = "INSERT INTO ducklake_snapshot_changes VALUES (?, ?, 'firstlight', ?, ?)"
 _ADD_FILE = (
     "INSERT INTO ducklake_data_file (data_file_id, table_id, begin_snapshot, path, path_is_relative, file_format, "
-    "record_count, file_size_bytes, footer_size, row_id_start) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?)"
+    "record_count, file_size_bytes, footer_size, row_id_start, file_order) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?, ?)"
 )
 _ADD_STATS = (
     "INSERT INTO ducklake_file_column_stats (data_file_id, table_id, column_id, value_count, null_count, min_value, "
@@ -55,6 +55,7 @@ class NewSegment:
         footer_bytes: of that, its metadata.
         begin_us: first time of its rows in microseconds, None where the table has no times.
         end_us: the last one.
+        order: see ``catalog.Segment``; None puts it after all others.
     """
 
     table: str
@@ -64,6 +65,7 @@ class NewSegment:
     footer_bytes: int
     begin_us: int | None = None
     end_us: int | None = None
+    order: int | None = None
 
 
 def commit(
@@ -115,7 +117,7 @@ class _Change:
         first_row = self._grow(table_id, segment.rows, segment.rows, segment.bytes)
         path = segment.path.relative_to(self._layout.table_dir(segment.table)).as_posix()
         sizes = (segment.rows, segment.bytes, segment.footer_bytes, first_row)
-        self._database.execute(_ADD_FILE, (self._next_file_id, table_id, self.snapshot, path, *sizes))
+        self._database.execute(_ADD_FILE, (self._next_file_id, table_id, self.snapshot, path, *sizes, segment.order))
         if segment.begin_us is not None and segment.end_us is not None:
             column_id = schema.field_ids(segment.table)["time"]
             times = (time_text(segment.begin_us), time_text(segment.end_us))

@@ -126,7 +126,7 @@ class _KnownSeries:
 
     def fresh(self, snapshot: Snapshot, found: dict[int, Any]) -> list[int]:
         """Return those ids of ``found`` that the segments of ``snapshot`` do not define."""
-        paths = [path for path in snapshot.segments.get("series", ()) if path not in self._paths]
+        paths = [s.path for s in snapshot.segments.get("series", ()) if s.path not in self._paths]
         if paths:
             new = [pq.read_table(path, columns=["series_id"])["series_id"].to_numpy() for path in paths]
             self._ids = np.unique(np.concatenate([self._ids, *new]))
