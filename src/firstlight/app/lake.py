@@ -162,11 +162,11 @@ class Lake:
             "appends": wal.frames if wal else 0,
             "appended_bytes": wal.bytes if wal else 0,
             "syncs": wal.syncs if wal else 0,
-            "seal_runs": keeper.runs if keeper else 0,
-            "seal_failures": keeper.failures if keeper else 0,
-            "seal_error": keeper.last_error if keeper else "",
-            "torn_bytes": keeper.torn_bytes if keeper else 0,
-            "quarantined": keeper.quarantined if keeper else 0,
+            "seal_runs": keeper.done.runs if keeper else 0,
+            "seal_failures": keeper.done.failures if keeper else 0,
+            "seal_error": keeper.done.last_error if keeper else "",
+            "torn_bytes": keeper.done.torn_bytes if keeper else 0,
+            "quarantined": keeper.done.quarantined if keeper else 0,
         }
 
     def close(self) -> None:

@@ -86,20 +86,19 @@ class SegmentWriter:
         staging: path on the same file system as ``target``.
         target: where it is to lie.
         whole_ms: times are whole milliseconds, all of them.
-        row_group_rows: see ``ROW_GROUP_ROWS``.
+        columns: of a table that is not one of the lake's.
 
     Raises:
         OSError: the disk refused.
     """
 
     def __init__(
-        self, name: str, staging: Path, target: Path, *, whole_ms: bool = False, row_group_rows: int = ROW_GROUP_ROWS
+        self, name: str, staging: Path, target: Path, *, whole_ms: bool = False, columns: pa.Schema | None = None
     ) -> None:
         self._name = name
         self._staging = staging
         self._target = target
-        self._schema = _file_schema(name, whole_ms=whole_ms)
-        self._row_group_rows = row_group_rows
+        self._schema = _file_schema(name, columns or schema.TABLES[name], whole_ms=whole_ms)
         self._rows = self._synced_bytes = 0
         self._begin_us: int | None = None
         self._end_us: int | None = None
@@ -126,7 +125,7 @@ class SegmentWriter:
             return
         if "time" in table.column_names:
             self._bound(table["time"])
-        self._writer.write_table(table.cast(self._schema), self._row_group_rows)
+        self._writer.write_table(table.cast(self._schema), ROW_GROUP_ROWS)
         self._rows += table.num_rows
         if self._file.tell() - self._synced_bytes > _SYNC_BYTES:
             self._sync()
@@ -168,26 +167,25 @@ class SegmentWriter:
 
 def write(table: pa.Table, name: str, staging: Path, target: Path) -> NewSegment:
     """Write ``table``, which is in its order, as one segment of table ``name``; see :class:`SegmentWriter`."""
-    with SegmentWriter(name, staging, target, whole_ms=has_whole_ms(table)) as writer:
+    columns = schema.TABLES.get(name, table.schema)
+    with SegmentWriter(name, staging, target, whole_ms=has_whole_ms(table), columns=columns) as writer:
         writer.write(table)
     return writer.written()
 
 
-def _file_schema(name: str, *, whole_ms: bool) -> pa.Schema:
-    """Return the columns of a file, each with its number in the catalog."""
-    numbers = schema.field_ids(name)
-    return pa.schema([_numbered(column, numbers, whole_ms=whole_ms) for column in schema.TABLES[name]])
+def _file_schema(name: str, columns: pa.Schema, *, whole_ms: bool) -> pa.Schema:
+    """Return the columns of a file; those of the lake's tables have their number in the catalog."""
+    kept = [column.with_type(schema.TIME_MS) if whole_ms and column.name == "time" else column for column in columns]
+    return pa.schema([_numbered(column, schema.field_ids(name)) for column in kept] if name in schema.TABLES else kept)
 
 
-def _numbered(column: pa.Field, numbers: dict[str, int], *, whole_ms: bool) -> pa.Field:
+def _numbered(column: pa.Field, numbers: dict[str, int]) -> pa.Field:
     kind = column.type
     if pa.types.is_map(kind):
         parts = [_with_number(part, numbers[f"{column.name}.{part.name}"]) for part in (kind.key_field, kind.item_field)]
         kind = pa.map_(*parts)
     elif pa.types.is_list(kind):
         kind = pa.list_(_with_number(kind.value_field, numbers[f"{column.name}.element"]))
-    elif column.name == "time" and whole_ms:
-        kind = schema.TIME_MS
     return _with_number(column.with_type(kind), numbers[column.name])
 
 
