@@ -86,6 +86,8 @@ def _create(layout: Layout, connection: duckdb.DuckDBPyConnection) -> None:
         for name, columns in schema.TABLES.items():
             connection.execute(f"CREATE TABLE IF NOT EXISTS {LAKE}.{name} ({schema.sql_columns(columns)})")
         connection.execute("COMMIT")
+        # Rows that another client adds must be in segments too, not in the catalog.
+        connection.execute(f"CALL {LAKE}.set_option('data_inlining_row_limit', 0)")
         with sqlite3.connect(layout.catalog) as database:
             database.execute("PRAGMA journal_mode = WAL")
         database.close()

@@ -167,7 +167,7 @@ class SegmentWriter:
 
 def write(table: pa.Table, name: str, staging: Path, target: Path) -> NewSegment:
     """Write ``table``, which is in its order, as one segment of table ``name``; see :class:`SegmentWriter`."""
-    columns = schema.TABLES.get(name, table.schema)
+    columns = schema.TABLES[name] if _is_the_lakes(name, table.schema) else table.schema
     with SegmentWriter(name, staging, target, whole_ms=has_whole_ms(table), columns=columns) as writer:
         writer.write(table)
     return writer.written()
@@ -176,7 +176,11 @@ def write(table: pa.Table, name: str, staging: Path, target: Path) -> NewSegment
 def _file_schema(name: str, columns: pa.Schema, *, whole_ms: bool) -> pa.Schema:
     """Return the columns of a file; those of the lake's tables have their number in the catalog."""
     kept = [column.with_type(schema.TIME_MS) if whole_ms and column.name == "time" else column for column in columns]
-    return pa.schema([_numbered(column, schema.field_ids(name)) for column in kept] if name in schema.TABLES else kept)
+    return pa.schema([_numbered(found, schema.field_ids(name)) for found in kept] if _is_the_lakes(name, columns) else kept)
+
+
+def _is_the_lakes(name: str, columns: pa.Schema) -> bool:
+    return name in schema.TABLES and columns.names == schema.TABLES[name].names
 
 
 def _numbered(column: pa.Field, numbers: dict[str, int]) -> pa.Field:
