@@ -13,6 +13,7 @@ from firstlight.query.rows import RowSet
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
 from firstlight.query.window import Window, window
 from firstlight.store import lakehouse
+from firstlight.store.backlog import Backlog
 from firstlight.store.delivery import newest, sender_of
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
@@ -39,10 +40,6 @@ class LakeLimits:
     rotate_s: float = DEFAULT_ROTATE_S
 
 
-MAX_UNSEALED_BYTES = 64 * 2**20
-"""Beyond this much unsealed log, appending is refused until the keeper has caught up: the tail is kept in memory."""
-
-
 _DEFAULT_LIMITS = LakeLimits()
 
 
@@ -60,7 +57,7 @@ class Lake:
         self._keeper: Keeper | None = None
         self._recovered: frozenset[bytes] = frozenset()
         self._newest: dict[bytes, bytes] = {}
-        self._unsealed = (0.0, 0)
+        self._backlog = Backlog(layout.wal)
 
     @classmethod
     def open(
@@ -109,9 +106,11 @@ class Lake:
         """
         if self._wal is None:
             raise StorageError("the lake is open for reading only; open it without read_only=True")
-        if self._unsealed_bytes() > MAX_UNSEALED_BYTES:
+        if self._backlog.is_full():
             raise Overloaded("sealing has fallen behind; see 'firstlight doctor'", 5.0)
-        self._wal.append(batches, batch_id)
+        appended_bytes = self._wal.append(batches, batch_id)
+        if delay_s := self._backlog.delay_s(appended_bytes):
+            time.sleep(delay_s)
 
     def was_recovered(self, batch_id: bytes) -> bool:
         """See :meth:`firstlight.ports.SignalStore.was_recovered`."""
@@ -194,14 +193,3 @@ class Lake:
         if maintain:
             self._keeper = Keeper(self._layout, writer)
             self._keeper.start()
-
-    def _unsealed_bytes(self) -> int:
-        """Return the size of this process's logs, looked up once a second."""
-        assert self._wal is not None
-        now = time.monotonic()
-        looked_at, size = self._unsealed
-        if now - looked_at > 1.0:
-            paths = (self._layout.wal_path(self._wal.name, n) for n in self._layout.wal_files(self._wal.name))
-            size = sum(path.stat().st_size for path in paths if path.exists())
-            self._unsealed = now, size
-        return size

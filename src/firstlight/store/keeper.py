@@ -91,12 +91,20 @@ class Keeper:
     def _run(self) -> None:
         next_look, seen = 0.0, 0
         while not self._stop.is_set():
-            self._wal.rotate_if_due()
+            self._tend()
             begun = self._wal.sequence
             if begun != seen or time.monotonic() >= next_look:
                 seen = begun
                 next_look = time.monotonic() + self._look()
             self._stop.wait(_TICK_S)
+
+    def _tend(self) -> None:
+        try:
+            self._wal.sync_if_due()
+            self._wal.rotate_if_due()
+        except FirstlightError as error:
+            # Whoever appends next meets it too, and can say so.
+            self.done.last_error = str(error)
 
     def _look(self) -> float:
         """Have done what is due; return the seconds until the next look."""
@@ -126,7 +134,7 @@ class Keeper:
             reader = threading.Thread(target=self._read, args=(process.stdout,), name="firstlight-keeper-reader")
             reader.start()
             while process.poll() is None:
-                self._wal.rotate_if_due()
+                self._tend()
                 self._stop.wait(_TICK_S)
                 if self._stop.is_set():
                     process.terminate()
