@@ -153,7 +153,8 @@ def test_any_engine_reads_the_segments(tmp_path: Path) -> None:
     layout, _ = left_by_a_dead_writer(tmp_path)
     Sealer(layout).seal()
     with duckdb.connect() as plain:
-        for table, columns in schema.TABLES.items():
+        for table in schema.TABLES.keys() - schema.DERIVED:
+            columns = schema.TABLES[table]
             found = plain.execute(f"DESCRIBE FROM '{layout.table_dir(table)}/*.parquet'").fetchall()
             assert [row[0] for row in found] == columns.names
         values = plain.execute(

@@ -90,6 +90,8 @@ def day_of(time_us: int) -> str:
 
 def _days(snapshot: Snapshot) -> Iterator[Merge]:
     for table, segments in snapshot.segments.items():
+        if table in schema.DERIVED:
+            continue
         days: dict[str, list[Segment]] = {}
         for found in segments:
             days.setdefault(day_of(found.begin_us) if _has_times(table) else "all", []).append(found)

@@ -1,4 +1,4 @@
-"""Keeping a lake in order: seals finished logs, merges small segments, sweeps what was replaced.
+"""Keeping a lake in order: seals finished logs, merges small segments, rolls days up, sweeps what was replaced.
 
 It runs in a process of its own, so that it takes neither time nor memory from the one that ingests:
 ``python -m firstlight.store.maintain DIR``.  Exactly one process of a lake does it at a time, the one that holds
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from firstlight.store import compact, sweep
+from firstlight.store import compact, rollup, sweep
 from firstlight.store.catalog import Catalog
 from firstlight.store.layout import FileLock, Layout, explain
 from firstlight.store.seal import Report, Sealer, finished_logs
@@ -49,7 +49,7 @@ class Maintenance:
             StorageFull: no space; nothing is lost.
         """
         try:
-            return self._seal() | self._compact() | self._sweep()
+            return self._seal() | self._compact() | self._roll_up() | self._sweep()
         except OSError as error:
             raise explain(error, self._layout.root) from error
 
@@ -70,6 +70,12 @@ class Maintenance:
             self._tell({"compacted": asdict(compact.run(self._layout, merge, self._seal))})
         return bool(work)
 
+    def _roll_up(self) -> bool:
+        work = rollup.due(self._catalog.snapshot(), time.time_ns() // 1000)
+        for day in work[:1]:
+            self._tell({"rolled_up": rollup.run(self._layout, day)._asdict()})
+        return bool(work)
+
     def _sweep(self) -> bool:
         if not sweep.is_due(self._layout):
             return False
@@ -81,7 +87,8 @@ def is_due(layout: Layout, catalog: Catalog) -> bool:
     """Return whether a round would do anything."""
     if next(finished_logs(layout), None) is not None:
         return True
-    return bool(compact.due(catalog.snapshot(), time.time_ns() // 1000)) or sweep.is_due(layout)
+    now_us, snapshot = time.time_ns() // 1000, catalog.snapshot()
+    return bool(compact.due(snapshot, now_us)) or bool(rollup.due(snapshot, now_us)) or sweep.is_due(layout)
 
 
 def maintain(layout: Layout, tell: Tell, idle_s: float = 0.0) -> bool:

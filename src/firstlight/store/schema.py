@@ -103,13 +103,32 @@ EXPONENTIAL = pa.schema(
     ]
 )
 
+ROLLUP = pa.schema(
+    [
+        ("series_id", pa.int64()),
+        ("time", TIME),
+        ("count", pa.int64()),
+        ("sum", pa.float64()),
+        ("min", pa.float64()),
+        ("max", pa.float64()),
+        ("first", pa.float64()),
+        ("last", pa.float64()),
+        *((f"p{percent:02d}", pa.float32()) for percent in (1, 5, 10, 25, 50, 75, 90, 95, 99)),
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "samples": SAMPLES,
     "series": SERIES,
     "events": EVENTS,
     "spans": SPANS,
     "exponential": EXPONENTIAL,
+    "rollup_1m": ROLLUP,
+    "rollup_1h": ROLLUP,
 }
+
+DERIVED = frozenset({"rollup_1m", "rollup_1h"})
+"""Tables that say again what others say."""
 
 
 def _in_tail(columns: pa.Schema) -> pa.Schema:
@@ -136,6 +155,8 @@ SORT_KEYS = {
     "series": ["name", "series_id"],
     "events": ["time"],
     "spans": ["time"],
+    "rollup_1m": ["series_id", "time"],
+    "rollup_1h": ["series_id", "time"],
 }
 
 SQL_TYPES = {
@@ -144,6 +165,7 @@ SQL_TYPES = {
     pa.int16(): "SMALLINT",
     pa.int8(): "TINYINT",
     pa.float64(): "DOUBLE",
+    pa.float32(): "FLOAT",
     pa.string(): "VARCHAR",
     TIME: "TIMESTAMPTZ",
     LABELS: "MAP(VARCHAR, VARCHAR)",

@@ -23,6 +23,8 @@ _SYNC_BYTES = 4 * 2**20
 
 _US_PER_MS = 1000
 _DELTA = "DELTA_BINARY_PACKED"
+_SPLIT = "BYTE_STREAM_SPLIT"
+_ROLLUP = {column.name: _SPLIT if pa.types.is_floating(column.type) else _DELTA for column in schema.ROLLUP}
 _COLUMN_ENCODINGS = {
     "samples": {
         "series_id": _DELTA,
@@ -30,11 +32,13 @@ _COLUMN_ENCODINGS = {
         "ns": _DELTA,
         "value_int": _DELTA,
         "value_divisor": _DELTA,
-        "value_double": "BYTE_STREAM_SPLIT",
+        "value_double": _SPLIT,
     },
     "events": {"time": _DELTA, "ns": _DELTA},
     "spans": {"time": _DELTA, "ns": _DELTA, "duration_ns": _DELTA},
     "exponential": {"series_id": _DELTA, "time": _DELTA, "ns": _DELTA},
+    "rollup_1m": _ROLLUP,
+    "rollup_1h": _ROLLUP,
 }
 _LIKELY_DISTINCT = frozenset({"trace_id", "span_id", "parent_id", "body", "attributes"})
 
@@ -88,6 +92,9 @@ class SegmentWriter:
         whole_ms: times are whole milliseconds, all of them.
         columns: of a table that is not one of the lake's.
 
+    Attributes:
+        name: its table.
+
     Raises:
         OSError: the disk refused.
     """
@@ -95,7 +102,7 @@ class SegmentWriter:
     def __init__(
         self, name: str, staging: Path, target: Path, *, whole_ms: bool = False, columns: pa.Schema | None = None
     ) -> None:
-        self._name = name
+        self.name = name
         self._staging = staging
         self._target = target
         self._schema = _file_schema(name, columns or schema.TABLES[name], whole_ms=whole_ms)
@@ -106,7 +113,7 @@ class SegmentWriter:
     def __enter__(self) -> Self:
         self._staging.parent.mkdir(exist_ok=True)
         self._file = open(self._staging, "wb")  # noqa: SIM115 - closed by __exit__
-        encodings = _COLUMN_ENCODINGS.get(self._name, {})
+        encodings = _COLUMN_ENCODINGS.get(self.name, {})
         self._writer = pq.ParquetWriter(
             self._file,
             self._schema,
@@ -151,7 +158,7 @@ class SegmentWriter:
         size_bytes = self._target.stat().st_size
         footer_bytes = _footer_bytes(self._target, size_bytes)
         span = (self._begin_us, self._end_us)
-        return NewSegment(self._name, self._target, self._rows, size_bytes, footer_bytes, *span)
+        return NewSegment(self.name, self._target, self._rows, size_bytes, footer_bytes, *span)
 
     def _bound(self, times: pa.ChunkedArray) -> None:
         bounds = pc.min_max(times)
