@@ -43,7 +43,8 @@ class Hub:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self._process.stdout is not None
         lines = list(iter_until(self._process.stdout.readline, r"http://127\.0\.0\.1:\d+"))
-        assert lines, "the hub said no address"
+        assert lines, "the hub said nothing"
+        assert self.url in lines[-1], "".join(lines)
 
     def kill(self) -> None:
         process, self._process = self._process, None
