@@ -177,10 +177,6 @@ class Collector:
         """
         self.hooks.add(hook_type, callback)
 
-    def remove_hook(self, hook_type: str, callback: Callback) -> bool:
-        """Call ``callback`` no more; return whether it was there."""
-        return self.hooks.remove(hook_type, callback)
-
     async def collect(self) -> None:
         """Collect once, now."""
         begun_s = monotonic()
