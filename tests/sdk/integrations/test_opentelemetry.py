@@ -19,18 +19,7 @@ from firstlight.export.memory import MemoryExporter
 from firstlight.model import Batch, Level
 from firstlight.sdk.integrations.opentelemetry import FirstlightLogRecordExporter, FirstlightSpanProcessor
 from firstlight.sdk.integrations.opentelemetry_metrics import report_opentelemetry
-from firstlight.testing import Capture, capture
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _nobody_is_contacted() -> None:
-    firstlight.configure(exporter=MemoryExporter())
-
-
-@pytest.fixture
-def captured() -> Iterator[Capture]:
-    with capture(level="debug") as one:
-        yield one
+from firstlight.testing import Capture
 
 
 @pytest.fixture
