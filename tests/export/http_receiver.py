@@ -23,6 +23,7 @@ class HttpReceiver:
         got: path, headers and inflated body of each request.
         connections: how many there were.
         hang_up_next: close the next connection without an answer.
+        hung_up: path, headers and body as sent of each request that got none.
     """
 
     def __init__(self, usual: Answer, read: Read = lambda _path, _headers, body: body) -> None:
@@ -30,6 +31,7 @@ class HttpReceiver:
         self.got: list[tuple[str, dict[str, str], Any]] = []
         self.connections = 0
         self.hang_up_next = False
+        self.hung_up: list[tuple[str, dict[str, str], bytes]] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,6 +45,7 @@ class HttpReceiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if receiver.hang_up_next:
                     receiver.hang_up_next = False
+                    receiver.hung_up.append((self.path, dict(self.headers), body))
                     self.close_connection = True
                     return
                 if self.headers.get("Content-Encoding") == "gzip":

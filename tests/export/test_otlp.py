@@ -189,7 +189,7 @@ def test_a_forked_child_uses_a_connection_of_its_own(collector: HttpReceiver, ex
 
 def test_protobuf_carries_the_same(collector: HttpReceiver) -> None:
     for protocol, content_type in (("protobuf", "application/x-protobuf"), ("json", "application/json")):
-        exporter = OtlpExporter(collector.url, protocol=protocol)  # type: ignore[arg-type]
+        exporter = OtlpExporter(collector.url, protocol=protocol)
         exporter.export(logs(3))
         exporter.close()
         assert collector.got[-1][1]["Content-Type"] == content_type

@@ -54,7 +54,7 @@ def test_victoria_metrics_takes_it(victoria: str, compression: str) -> None:
     exporter = OtlpExporter(
         victoria,
         endpoints={"metrics": f"{victoria}/opentelemetry/v1/metrics"},
-        compression=compression,  # type: ignore[arg-type]
+        compression=compression,
     )
     exporter.export(measured(service, now_ns))
     exporter.close()
@@ -68,7 +68,7 @@ def test_victoria_metrics_takes_it(victoria: str, compression: str) -> None:
         name = next((key for key in ("currency", "q", "le") if any(key in one["metric"] for one in found)), "")
         return {one["metric"].get(name, ""): one["value"][1] for one in found}
 
-    chosen = '{"service.name"="%s"}' % service  # noqa: UP031 - braces are the query's
+    chosen = f'{{"service.name"="{service}"}}'
     assert ask(f"orders_total{chosen}") == {"EUR": "42"}
     assert ask(f"queue_length{chosen}") == {'a "b",\\c': "-1.5"}
     assert ask(f"wait_bucket{chosen}") == {"0.5": "1", "+Inf": "3"}

@@ -137,7 +137,7 @@ def stored(data: Path) -> tuple[int, int, int]:
         "coalesce(max(CAST(json_extract(attributes, '$.number') AS BIGINT)), -1) FROM events WHERE service = 'outage'"
     )
     with Lake.open(data, read_only=True) as lake:
-        return tuple(lake.sql(query).rows[0])  # type: ignore[return-value]
+        return tuple(lake.sql(query).rows[0])
 
 
 def test_each_event_is_stored_once_across_an_outage(hub: Hub, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_many_threads_share_syncs_and_lose_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("durability", ["interval", "never"])
 def test_other_policies_write_before_they_return(tmp_path: Path, durability: str) -> None:
-    wal = WalWriter(Layout(tmp_path), durability=durability)  # type: ignore[arg-type]
+    wal = WalWriter(Layout(tmp_path), durability=durability)
     wal.append([events("a")])
     assert names_in(the_file(wal)) == ["a"]
     wal.close()

@@ -91,7 +91,7 @@ def test_a_log_record_is_recorded_with_its_ids(captured: Capture, traced: Tracer
 def test_what_is_not_understood_is_no_trouble_of_the_program(captured: Capture) -> None:
     FirstlightLogRecordExporter(firstlight.get()).export([SimpleNamespace()])
     with pytest.raises(AttributeError):
-        captured.events  # noqa: B018
+        _ = captured.events
 
 
 def samples(batches: list[Batch], scope: str) -> dict[tuple[str, str, str], float]:
