@@ -1,4 +1,5 @@
 import time
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,7 @@ LATER_US = time.time_ns() // 1000 + 10 * int(compact.QUIET_S * 1e6)
 
 def columns(rows: list[tuple[int, int, float]]) -> Samples:
     ids, times, values = zip(*rows, strict=True)
-    return ordered(
-        Samples(np.array(ids), np.array(times), np.zeros(len(ids), np.int16), np.array(values, np.float64))
-    )
+    return ordered(Samples(np.array(ids), np.array(times), np.zeros(len(ids), np.int16), np.array(values, np.float64)))
 
 
 @given(
@@ -38,7 +37,7 @@ def test_a_row_says_what_its_samples_say(rows: list[tuple[int, int, float]]) -> 
     starts = found["time"].cast("int64").to_numpy() // HOUR_US
     assert list(zip(found["series_id"].to_pylist(), starts.tolist(), strict=True)) == sorted(groups)
     for row, (_, values) in zip(found.to_pylist(), sorted(groups.items()), strict=True):
-        known = [value for value in values if value == value] or [float("nan")]
+        known = [value for value in values if not isnan(value)] or [float("nan")]
         expected = [len(values), sum(known), min(known), max(known), values[0], values[-1]]
         names = ("count", "sum", "min", "max", "first", "last")
         np.testing.assert_allclose([row[name] for name in names], expected, rtol=1e-9, atol=1e-6)
@@ -53,7 +52,7 @@ def test_quantiles_are_those_of_the_samples_and_counters_have_none() -> None:
     first, second, third = rollup.rolled_up(columns(gauge + counter + few), HOUR_US).to_pylist()
     for quantile in rollup.QUANTILES:
         name = f"p{round(100 * quantile):02d}"
-        assert np.isclose(first[name], np.quantile(values, quantile), rtol=1e-6)
+        assert np.isclose(first[name], np.quantile(values, quantile), rtol=2e-4)
         assert second[name] is None
         assert third[name] is None
 

@@ -214,7 +214,7 @@ def _address(layout: Layout) -> str:
     return f"{layout.catalog.as_uri()}{'?mode=ro&immutable=1' if frozen else ''}"
 
 
-def _unreadable(path: Path, error: sqlite3.Error) -> StorageError:
+def _unreadable(path: Path, error: sqlite3.Error) -> StorageError | StorageFull:
     if "full" in str(error):
         return StorageFull(f"no space left for {path}; free some or choose another directory with --data DIR")
     return StorageError(f"cannot read the catalog {path}: {error}; see 'firstlight doctor'")

@@ -6,7 +6,7 @@ Written directly, a change needs no engine and can replace segments without dele
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,8 @@ _ADD_SNAPSHOT = "INSERT INTO ducklake_snapshot VALUES (?, ?, ?, ?, ?)"
 _ADD_CHANGES = "INSERT INTO ducklake_snapshot_changes VALUES (?, ?, 'firstlight', ?, ?)"
 _ADD_FILE = (
     "INSERT INTO ducklake_data_file (data_file_id, table_id, begin_snapshot, path, path_is_relative, file_format, "
-    "record_count, file_size_bytes, footer_size, row_id_start, file_order) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?, ?)"
+    "record_count, file_size_bytes, footer_size, row_id_start, file_order) "
+    "VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?, ?)"
 )
 _ADD_STATS = (
     "INSERT INTO ducklake_file_column_stats (data_file_id, table_id, column_id, value_count, null_count, min_value, "
@@ -106,7 +107,7 @@ class _Change:
         self._database = database
         self._layout = layout
         latest, self._schema_version, self._next_catalog_id, self._next_file_id = database.execute(_LATEST).fetchone()
-        self.snapshot = latest + 1
+        self.snapshot: int = latest + 1
         tables = "SELECT table_name, table_id FROM ducklake_table WHERE end_snapshot IS NULL"
         self._tables: dict[str, int] = dict(database.execute(tables))
         self._inserted: set[int] = set()

@@ -101,7 +101,7 @@ def _days(snapshot: Snapshot) -> Iterator[Merge]:
 
 def _worth_while(days: Merge, now_us: int) -> Merge | None:
     segments = days.segments
-    if len(segments) < 2:
+    if len(segments) == 1:
         return None
     is_quiet = now_us - max(found.since_us for found in segments) > QUIET_S * _US_PER_S
     is_over = _has_times(days.table) and segments[0].begin_us // US_PER_DAY < now_us // US_PER_DAY

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firstlight.store import schema, segment
-from firstlight.store.sorting import joined, ordered
+from firstlight.store.sorting import Samples, joined, ordered
 
 STRETCH_ROWS = {"samples": 524_288, "exponential": 65_536, "events": 65_536, "spans": 65_536}
 """Rows that are sorted together; the rows of one key are never parted."""
@@ -26,13 +26,27 @@ def merged(table: str, paths: Sequence[str]) -> Iterator[pa.Table]:
     """
     if table == "series":
         yield _series(paths)
-        return
+    elif table == "samples":
+        yield from map(segment.samples_table, merged_samples(paths))
+    else:
+        yield from (_in_order(table, parts) for parts in _stretches(table, paths))
+
+
+def merged_samples(paths: Sequence[str]) -> Iterator[Samples]:
+    """Yield the samples of segments as :func:`merged` does, with their values."""
+    for parts in _stretches("samples", paths):
+        samples = [segment.samples_of(part) for part in parts]
+        yield samples[0] if len(samples) == 1 else ordered(joined(samples))
+
+
+def _stretches(table: str, paths: Sequence[str]) -> Iterator[list[pa.Table]]:
+    """Yield what each of the segments has of a stretch of the sort key."""
     inputs = [_Input(path, schema.SORT_KEYS[table][0]) for path in paths]
     try:
         for cut in _cuts(inputs, STRETCH_ROWS[table]):
-            rows = [part for found in inputs if (part := found.until(cut)).num_rows]
-            if rows:
-                yield _in_order(table, rows)
+            parts = [part for found in inputs if (part := found.until(cut)).num_rows]
+            if parts:
+                yield parts
     finally:
         for found in inputs:
             found.close()
@@ -86,8 +100,6 @@ def _cuts(inputs: Sequence[_Input], stretch_rows: int) -> Iterator[int]:
 
 
 def _in_order(table: str, parts: Sequence[pa.Table]) -> pa.Table:
-    if table == "samples":
-        return segment.samples_table(ordered(joined([segment.samples_of(part) for part in parts])))
     rows = pa.concat_tables([part.cast(schema.TABLES[table]) for part in parts])
     keys = np.lexsort([rows[name].to_numpy() for name in reversed([*schema.SORT_KEYS[table], "ns"])])
     return rows.take(pa.array(keys))

@@ -112,7 +112,7 @@ class SegmentWriter:
 
     def __enter__(self) -> Self:
         self._staging.parent.mkdir(exist_ok=True)
-        self._file = open(self._staging, "wb")  # noqa: SIM115 - closed by __exit__
+        self._file = open(self._staging, "wb")
         encodings = _COLUMN_ENCODINGS.get(self.name, {})
         self._writer = pq.ParquetWriter(
             self._file,
@@ -183,7 +183,9 @@ def write(table: pa.Table, name: str, staging: Path, target: Path) -> NewSegment
 def _file_schema(name: str, columns: pa.Schema, *, whole_ms: bool) -> pa.Schema:
     """Return the columns of a file; those of the lake's tables have their number in the catalog."""
     kept = [column.with_type(schema.TIME_MS) if whole_ms and column.name == "time" else column for column in columns]
-    return pa.schema([_numbered(found, schema.field_ids(name)) for found in kept] if _is_the_lakes(name, columns) else kept)
+    return pa.schema(
+        [_numbered(found, schema.field_ids(name)) for found in kept] if _is_the_lakes(name, columns) else kept
+    )
 
 
 def _is_the_lakes(name: str, columns: pa.Schema) -> bool:
@@ -193,7 +195,9 @@ def _is_the_lakes(name: str, columns: pa.Schema) -> bool:
 def _numbered(column: pa.Field, numbers: dict[str, int]) -> pa.Field:
     kind = column.type
     if pa.types.is_map(kind):
-        parts = [_with_number(part, numbers[f"{column.name}.{part.name}"]) for part in (kind.key_field, kind.item_field)]
+        parts = [
+            _with_number(part, numbers[f"{column.name}.{part.name}"]) for part in (kind.key_field, kind.item_field)
+        ]
         kind = pa.map_(*parts)
     elif pa.types.is_list(kind):
         kind = pa.list_(_with_number(kind.value_field, numbers[f"{column.name}.element"]))
@@ -213,5 +217,3 @@ def _footer_bytes(path: Path, size_bytes: int) -> int:
 
 def _wants_dictionary(field: pa.Field, encodings: dict[str, str]) -> bool:
     return pa.types.is_string(field.type) and field.name not in encodings and field.name not in _LIKELY_DISTINCT
-
-

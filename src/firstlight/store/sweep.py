@@ -8,6 +8,7 @@ from pathlib import Path
 from firstlight.store import catalog, schema
 from firstlight.store.catalog import Note
 from firstlight.store.commit import time_text
+from firstlight.store.delivery import without_older
 from firstlight.store.layout import Layout
 
 GRACE_S = 60.0
@@ -27,8 +28,16 @@ _REPLACED = (
     "WHERE f.end_snapshot IS NOT NULL AND coalesce(s.snapshot_time, '') < ?"
 )
 _OLD = "snapshot_id < (SELECT max(snapshot_id) FROM ducklake_snapshot) AND snapshot_time < ?"
-_OLD_CHANGES = "SELECT snapshot_id FROM ducklake_snapshot_changes WHERE snapshot_id NOT IN (SELECT snapshot_id FROM ducklake_snapshot)"
-_NOTED = "SELECT commit_extra_info FROM ducklake_snapshot_changes WHERE commit_extra_info IS NOT NULL AND snapshot_id IN"
+_OLD_CHANGES = (
+    "SELECT snapshot_id FROM ducklake_snapshot_changes "
+    "WHERE snapshot_id NOT IN (SELECT snapshot_id FROM ducklake_snapshot)"
+)
+_KNOWN = (
+    "SELECT t.table_name, f.path, f.path_is_relative FROM ducklake_data_file f JOIN ducklake_table t USING (table_id)"
+)
+_NOTED = (
+    "SELECT commit_extra_info FROM ducklake_snapshot_changes WHERE commit_extra_info IS NOT NULL AND snapshot_id IN"
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ def _forget_snapshots(database: sqlite3.Connection, layout: Layout, before: str)
     marks = ", ".join(map(str, [*old, newest]))
     notes = [catalog.parse_note(text) for (text,) in database.execute(f"{_NOTED} ({marks})")]
     logs = frozenset(key for note in notes for key in note.logs if layout.wal_path(*key).exists())
-    note = Note(logs, catalog.without_older(name for note in notes for name in note.unanswered))
+    note = Note(logs, without_older(name for note in notes for name in note.unanswered))
     update = "UPDATE ducklake_snapshot_changes SET commit_extra_info = ? WHERE snapshot_id = ?"
     database.execute(update, (catalog.write_note(note), newest))
     database.executemany("DELETE FROM ducklake_snapshot_changes WHERE snapshot_id = ?", [(number,) for number in old])
@@ -87,11 +96,8 @@ def _forget_snapshots(database: sqlite3.Connection, layout: Layout, before: str)
 
 def _registered(layout: Layout) -> set[str]:
     """Return the paths of all files that the catalog knows, replaced ones too."""
-    query = (
-        "SELECT t.table_name, f.path, f.path_is_relative FROM ducklake_data_file f JOIN ducklake_table t USING (table_id)"
-    )
     with catalog.opened(layout) as database:
-        rows = database.execute(query).fetchall()
+        rows = database.execute(_KNOWN).fetchall()
     return {str(layout.table_dir(table) / path) if is_relative else path for table, path, is_relative in rows}
 
 
@@ -99,7 +105,7 @@ def _abandoned(layout: Layout, known: set[str]) -> list[Path]:
     """Return files of crashes: segments written and never registered, and segments half written."""
     folders = [layout.table_dir(table) for table in schema.TABLES]
     written = [path for folder in folders if folder.is_dir() for path in folder.glob("*.parquet")]
-    staged = [path for path in layout.staging.glob("*")] if layout.staging.is_dir() else []
+    staged = list(layout.staging.glob("*")) if layout.staging.is_dir() else []
     limit_s = time.time() - ABANDONED_S
     return [path for path in [*written, *staged] if str(path) not in known and _is_older(path, limit_s)]
 
