@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import pyarrow as pa
+
 from firstlight.store import compact, rollup, sweep
 from firstlight.store.catalog import Catalog
 from firstlight.store.layout import FileLock, Layout, explain
@@ -117,6 +119,8 @@ def maintain(layout: Layout, tell: Tell, idle_s: float = 0.0) -> bool:
 def main() -> int:
     """Maintain the lake named on the command line; print each thing done as a line of JSON."""
     os.nice(_NICENESS)
+    # Arrow's own pool keeps what it once had; this process works in bursts.
+    pa.set_memory_pool(pa.system_memory_pool())
 
     def tell(done: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(done) + "\n")
