@@ -24,9 +24,12 @@ class Compiled(Protocol):
     def event_lines(
         self,
         columns: tuple[Sequence[Any], ...],
-        heads: Mapping[Any, Any],
-        moment: Callable[[int, int], tuple[Any, Any]],
+        heads: Mapping[Any, bytes],
         session: bytes,
+        second: Callable[[int], str],
+        process: bytes,
+        start_ms: int | None,
+        service: bytes,
         tick_key: str,
         encode: Callable[[Any], bytes],
         /,
@@ -35,15 +38,19 @@ class Compiled(Protocol):
 
         Args:
             columns: all eight.
-            heads: what stands between time and data, by place and name; each ends with ``session``.
-            moment: gives the timestamp, and what stands after the data, at a time and on a thread.
-            session: a tick is written before it.
-            tick_key: the attribute that is one.
+            heads: what stands between time and session, by place and name.
+            session: what stands between head and data; a tick is written before it.
+            second: writes a second since the epoch.
+            process: what stands between data and thread.
+            start_ms: when the process began.
+            service: what stands after the uptime.
+            tick_key: the attribute that is a tick.
             encode: writes what is no plain scalar.
 
         Raises:
-            ValueError: a text has no UTF-8, or the columns differ in length.
-            TypeError: a time is no integer.
+            ValueError: a text has no UTF-8, a time no date, or the columns differ in length.
+            TypeError: something has no JSON form, or a time is no integer.
+            OverflowError: a time has more than 64 bits, or a thread.
         """
 
 

@@ -7,6 +7,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #ifdef Py_GIL_DISABLED
@@ -269,7 +270,6 @@ typedef struct {
 /* What a writer says of a value that it leaves to msgspec. */
 #define NOT_MINE 1
 
-#define FIRST_LINE_BYTES 320
 #define MOST_DIGITS 20
 
 static Py_ssize_t
@@ -305,6 +305,21 @@ grow(Out *out, Py_ssize_t more)
     return 0;
 }
 
+/* End with what is written.
+
+   A little too much stays allocated: giving it back makes the C library ask the system for fresh pages at each batch,
+   and their first use costs as much as all the rest of writing. */
+static int
+finish(Out *out)
+{
+    Py_ssize_t used = written(out);
+    if (used < PyBytes_GET_SIZE(out->bytes) / 4 * 3)
+        return _PyBytes_Resize(&out->bytes, used);
+    Py_SET_SIZE(out->bytes, used);
+    *out->at = '\0';
+    return 0;
+}
+
 static inline int
 put_bytes(Out *out, const char *bytes, Py_ssize_t size)
 {
@@ -335,21 +350,42 @@ put_escaped(Out *out, unsigned char byte)
     return put_bytes(out, code, size);
 }
 
+#define EACH_BYTE(value) (0x0101010101010101ULL * (value))
+
+/* Return whether one of eight bytes must be escaped: a byte below b borrows in x - b, and has not bit 7 itself. */
+static int
+has_unclean(const char *eight)
+{
+    uint64_t bytes, quotes, slashes;
+    memcpy(&bytes, eight, sizeof bytes);
+    quotes = bytes ^ EACH_BYTE('"');
+    slashes = bytes ^ EACH_BYTE('\\');
+    uint64_t borrowed = ((bytes - EACH_BYTE(' ')) & ~bytes) | ((quotes - EACH_BYTE(1)) & ~quotes) |
+                        ((slashes - EACH_BYTE(1)) & ~slashes);
+    return (borrowed & EACH_BYTE(0x80)) != 0;
+}
+
+static const char *
+first_unclean(const char *text, const char *end)
+{
+    while (end - text >= 8 && !has_unclean(text))
+        text += 8;
+    while (text < end && (unsigned char)*text >= ' ' && *text != '"' && *text != '\\')
+        text++;
+    return text;
+}
+
 static int
 put_text(Out *out, const char *text, Py_ssize_t size)
 {
-    const char *end = text + size, *clean = text;
+    const char *end = text + size, *clean;
     if (PUT(out, "\"") < 0)
         return -1;
-    for (; text < end; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte >= ' ' && byte != '"' && byte != '\\')
-            continue;
-        if (put_bytes(out, clean, text - clean) < 0 || put_escaped(out, byte) < 0)
+    for (; (clean = first_unclean(text, end)) < end; text = clean + 1) {
+        if (put_bytes(out, text, clean - text) < 0 || put_escaped(out, (unsigned char)*clean) < 0)
             return -1;
-        clean = text + 1;
     }
-    return put_bytes(out, clean, end - clean) < 0 ? -1 : PUT(out, "\"");
+    return put_bytes(out, text, end - text) < 0 ? -1 : PUT(out, "\"");
 }
 
 static int
@@ -374,18 +410,22 @@ digits_before(char *end, unsigned long long number, int at_least)
 }
 
 static int
-put_integer(Out *out, PyObject *integer)
+put_whole(Out *out, long long number)
 {
-    int overflow;
-    long long number = PyLong_AsLongLongAndOverflow(integer, &overflow);
-    if (overflow)
-        return NOT_MINE;
     char text[MOST_DIGITS + 1], *end = text + sizeof text;
     unsigned long long size = number < 0 ? 0 - (unsigned long long)number : (unsigned long long)number;
     char *from = digits_before(end, size, 1);
     if (number < 0)
         *--from = '-';
     return put_bytes(out, from, end - from);
+}
+
+static int
+put_integer(Out *out, PyObject *integer)
+{
+    int overflow;
+    long long number = PyLong_AsLongLongAndOverflow(integer, &overflow);
+    return overflow ? NOT_MINE : put_whole(out, number);
 }
 
 /* Write a number of at most six decimals and fifteen digits in all, as nearly all are.
@@ -430,8 +470,12 @@ put_scalar(Out *out, PyObject *value)
 
 /* What is the same for all lines of one call. */
 typedef struct {
-    PyObject *heads, *moment, *encode, *tick_key;
-    Py_buffer session;
+    PyObject *columns;
+    PyObject *heads, *second, *tick_key, *encode;
+    const char *session, *process, *service;
+    Py_ssize_t session_size, process_size, service_size;
+    int has_start;
+    long long start_ms;
 } Shared;
 
 static int
@@ -497,80 +541,154 @@ put_fields(Out *out, PyObject *fields, PyObject *without, Shared *shared)
 
 /* What neighbouring lines share, and what it was made of. */
 typedef struct {
-    PyObject *name, *place, *thread; /* borrowed from the columns */
-    long long begins_ns, ends_ns;
-    Py_buffer head, timestamp, tail;
+    PyObject *name, *place; /* borrowed from the columns */
+    PyObject *head;
+    long long second, time_ms;
+    long long thread_id;
+    int is_begun;
+    char date[24];
+    Py_ssize_t date_size;
+    Out opening, closing;
+    Py_ssize_t session_at; /* in the opening */
 } Now;
 
 #define NS_PER_MS 1000000
+#define MS_PER_S 1000
+#define MOST_START_MS 1000000000000000
 
-/* Let the bytes of `source` take the place of what `into` holds. */
-static int
-hold(Py_buffer *into, PyObject *source)
+static long long
+floored(long long number, long long by)
 {
-    PyBuffer_Release(into);
-    return PyObject_GetBuffer(source, into, PyBUF_SIMPLE);
+    return number / by - (number % by < 0);
 }
 
 static int
 turn_to_head(Now *now, PyObject *place, PyObject *name, Shared *shared)
 {
-    now->name = now->place = NULL;
     PyObject *key = PyTuple_Pack(2, place, name);
     PyObject *head = key == NULL ? NULL : PyObject_GetItem(shared->heads, key);
-    int fate = head == NULL ? -1 : hold(&now->head, head);
     Py_XDECREF(key);
-    Py_XDECREF(head);
+    Py_XSETREF(now->head, head);
     now->name = name;
     now->place = place;
-    if (fate == 0 && now->head.len < shared->session.len)
-        return refuse("a head ends with the session");
+    if (head != NULL && !PyBytes_Check(head))
+        return refuse("a head is bytes");
+    return head == NULL ? -1 : 0;
+}
+
+static int
+turn_to_second(Now *now, long long second, Shared *shared)
+{
+    PyObject *number = PyLong_FromLongLong(second);
+    PyObject *date = number == NULL ? NULL : PyObject_CallOneArg(shared->second, number);
+    Py_ssize_t size = 0;
+    const char *text = date == NULL ? NULL : PyUnicode_AsUTF8AndSize(date, &size);
+    int fate = text == NULL ? -1 : size > (Py_ssize_t)sizeof now->date ? refuse("a second has 19 characters") : 0;
+    if (fate == 0) {
+        memcpy(now->date, text, (size_t)size);
+        now->date_size = size;
+        now->second = second;
+    }
+    Py_XDECREF(number);
+    Py_XDECREF(date);
     return fate;
 }
 
+/* Write three digits. */
 static int
-turn_to_moment(Now *now, PyObject *time, PyObject *thread, Shared *shared)
+put_thousandths(Out *out, long long number)
 {
-    PyObject *pair = PyObject_CallFunctionObjArgs(shared->moment, time, thread, NULL);
-    if (pair == NULL)
-        return -1;
-    int failed = !PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2;
-    if (failed)
-        PyErr_SetString(PyExc_TypeError, "a moment is a pair");
-    failed = failed || hold(&now->timestamp, PyTuple_GET_ITEM(pair, 0)) < 0 ||
-             hold(&now->tail, PyTuple_GET_ITEM(pair, 1)) < 0;
-    Py_DECREF(pair);
-    now->thread = thread;
-    return failed ? -1 : 0;
+    char text[3];
+    digits_before(text + 3, (unsigned long long)number, 3);
+    return put_bytes(out, text, 3);
 }
 
-/* Return whether the line of `time` and `thread` has the same millisecond and thread as the one before; -1 if neither. */
 static int
-is_same_moment(Now *now, PyObject *time, PyObject *thread)
+put_uptime(Out *out, long long time_ms, Shared *shared)
+{
+    if (!shared->has_start)
+        return PUT(out, "null");
+    long long uptime_ms = time_ms - shared->start_ms;
+    long long size_ms = uptime_ms < 0 ? -uptime_ms : uptime_ms;
+    if ((uptime_ms < 0 && PUT(out, "-") < 0) || put_whole(out, size_ms / MS_PER_S) < 0 || PUT(out, ".") < 0)
+        return -1;
+    return put_thousandths(out, size_ms % MS_PER_S);
+}
+
+static int
+reopen(Now *now, Shared *shared)
+{
+    Out *out = &now->opening;
+    Py_ssize_t before = PyBytes_GET_SIZE(now->head);
+    long long rest_ms = now->time_ms - now->second * MS_PER_S;
+    out->at = PyBytes_AS_STRING(out->bytes);
+    if (PUT(out, "{\"timestamp\":\"") < 0 || put_bytes(out, now->date, now->date_size) < 0 || PUT(out, ".") < 0 ||
+        put_thousandths(out, rest_ms) < 0 || PUT(out, "Z\",\"level\":") < 0 ||
+        put_bytes(out, PyBytes_AS_STRING(now->head), before) < 0)
+        return -1;
+    now->session_at = written(out);
+    return put_bytes(out, shared->session, shared->session_size) < 0 ? -1 : PUT(out, ",\"data\":");
+}
+
+static int
+reclose(Now *now, Shared *shared)
+{
+    Out *out = &now->closing;
+    out->at = PyBytes_AS_STRING(out->bytes);
+    if (PUT(out, ",\"metadata\":") < 0 || put_bytes(out, shared->process, shared->process_size) < 0 ||
+        put_whole(out, now->thread_id) < 0 || PUT(out, ",\"uptime_seconds\":") < 0 ||
+        put_uptime(out, now->time_ms, shared) < 0)
+        return -1;
+    return put_bytes(out, shared->service, shared->service_size);
+}
+
+/* As in firstlight.model.EventColumns. */
+enum { E_TIMES, E_PLACES, E_NAMES, E_ATTRIBUTES, E_THREADS, E_BODIES, E_TRACES, E_SPANS, E_COLUMNS };
+
+/* PyLong_AsLongLong takes twice as long. */
+static int
+whole_number(PyObject *integer, long long *into)
 {
     int overflow;
-    long long time_ns = PyLong_AsLongLongAndOverflow(time, &overflow);
-    if (time_ns == -1 && !overflow && PyErr_Occurred())
+    *into = PyLong_AsLongLongAndOverflow(integer, &overflow);
+    if (overflow)
+        PyErr_SetString(PyExc_OverflowError, "an integer has more than 64 bits");
+    return overflow || (*into == -1 && PyErr_Occurred()) ? -1 : 0;
+}
+
+/* Write anew what this line does not share with the one before. */
+static int
+turn_to(Now *now, PyObject **cells, Shared *shared)
+{
+    long long time_ns, thread_id;
+    if (whole_number(cells[E_TIMES], &time_ns) < 0 || whole_number(cells[E_THREADS], &thread_id) < 0)
         return -1;
-    if (!overflow && now->begins_ns <= time_ns && time_ns < now->ends_ns)
-        return now->thread == NULL ? 0 : PyObject_RichCompareBool(now->thread, thread, Py_EQ);
-    long long into_ms = (time_ns % NS_PER_MS + NS_PER_MS) % NS_PER_MS;
-    now->begins_ns = time_ns < LLONG_MIN + NS_PER_MS ? 0 : time_ns - into_ms;
-    now->ends_ns = overflow || time_ns > LLONG_MAX - NS_PER_MS ? now->begins_ns : now->begins_ns + NS_PER_MS;
-    return 0;
+    long long time_ms = floored(time_ns, NS_PER_MS), second = floored(time_ms, MS_PER_S);
+    int is_other_moment = !now->is_begun || time_ms != now->time_ms || thread_id != now->thread_id;
+    int is_other_event = cells[E_NAMES] != now->name || cells[E_PLACES] != now->place;
+    if (!is_other_moment && !is_other_event)
+        return 0;
+    if ((!now->is_begun || second != now->second) && turn_to_second(now, second, shared) < 0)
+        return -1;
+    if (is_other_event && turn_to_head(now, cells[E_PLACES], cells[E_NAMES], shared) < 0)
+        return -1;
+    now->time_ms = time_ms;
+    now->thread_id = thread_id;
+    now->is_begun = 1;
+    return reopen(now, shared) < 0 || (is_other_moment && reclose(now, shared) < 0) ? -1 : 0;
 }
 
 static int
 put_opening(Out *out, Now *now, PyObject *tick, Shared *shared)
 {
-    Py_ssize_t session = shared->session.len, before = now->head.len - session;
-    const char *head = now->head.buf;
-    if (PUT(out, "{\"timestamp\":") < 0 || put_bytes(out, now->timestamp.buf, now->timestamp.len) < 0 ||
-        PUT(out, ",\"level\":") < 0 || put_bytes(out, head, before) < 0)
+    const char *opening = PyBytes_AS_STRING(now->opening.bytes);
+    Py_ssize_t size = written(&now->opening);
+    if (tick == NULL)
+        return put_bytes(out, opening, size);
+    if (put_bytes(out, opening, now->session_at) < 0 || PUT(out, ",\"tick_id\":") < 0 ||
+        put_value(out, tick, shared) < 0)
         return -1;
-    if (tick != NULL && (PUT(out, ",\"tick_id\":") < 0 || put_value(out, tick, shared) < 0))
-        return -1;
-    return put_bytes(out, head + before, session) < 0 ? -1 : PUT(out, ",\"data\":");
+    return put_bytes(out, opening + now->session_at, size - now->session_at);
 }
 
 static int
@@ -591,11 +709,11 @@ put_data(Out *out, Now *now, PyObject *fields, Shared *shared)
     return fate;
 }
 
-/* Write `key` and `text`, unless that is empty. */
+/* Write a key and `text`, unless that is empty. */
 static int
 put_pair(Out *out, const char *key, Py_ssize_t size, PyObject *text, Shared *shared)
 {
-    int is_there = PyObject_IsTrue(text);
+    int is_there = PyUnicode_CheckExact(text) ? PyUnicode_GET_LENGTH(text) > 0 : PyObject_IsTrue(text);
     if (is_there <= 0)
         return is_there;
     return put_bytes(out, key, size) < 0 ? -1 : put_value(out, text, shared);
@@ -603,20 +721,11 @@ put_pair(Out *out, const char *key, Py_ssize_t size, PyObject *text, Shared *sha
 
 #define PUT_PAIR(out, key, text, shared) put_pair(out, ",\"" key "\":", sizeof(key) + 3, text, shared)
 
-/* As in firstlight.model.EventColumns. */
-enum { E_TIMES, E_PLACES, E_NAMES, E_ATTRIBUTES, E_THREADS, E_BODIES, E_TRACES, E_SPANS, E_COLUMNS };
-
 static int
 put_line(Out *out, Now *now, PyObject **cells, Shared *shared)
 {
-    PyObject *place = cells[E_PLACES], *name = cells[E_NAMES];
-    int is_same = is_same_moment(now, cells[E_TIMES], cells[E_THREADS]);
-    if (is_same < 0 || (!is_same && turn_to_moment(now, cells[E_TIMES], cells[E_THREADS], shared) < 0))
-        return -1;
-    if ((name != now->name || place != now->place) && turn_to_head(now, place, name, shared) < 0)
-        return -1;
-    if (put_data(out, now, cells[E_ATTRIBUTES], shared) < 0 || PUT(out, ",\"metadata\":") < 0 ||
-        put_bytes(out, now->tail.buf, now->tail.len) < 0 ||
+    if (turn_to(now, cells, shared) < 0 || put_data(out, now, cells[E_ATTRIBUTES], shared) < 0 ||
+        put_bytes(out, PyBytes_AS_STRING(now->closing.bytes), written(&now->closing)) < 0 ||
         PUT_PAIR(out, "message", cells[E_BODIES], shared) < 0 ||
         PUT_PAIR(out, "trace_id", cells[E_TRACES], shared) < 0 ||
         PUT_PAIR(out, "span_id", cells[E_SPANS], shared) < 0)
@@ -624,28 +733,39 @@ put_line(Out *out, Now *now, PyObject **cells, Shared *shared)
     return PUT(out, "}\n");
 }
 
+#define FIRST_BYTES 4096
+#define SAMPLE_ROWS 16
+
+/* Make room for `rows` more lines like those that are there: growing step by step would cost more than writing. */
 static int
-put_lines(Out *out, PyObject **columns, Shared *shared)
+make_room(Out *out, Py_ssize_t rows)
 {
-    Now now = {0};
+    Py_ssize_t line_bytes = written(out) / SAMPLE_ROWS + 1;
+    Py_ssize_t wanted = rows < PY_SSIZE_T_MAX / 2 / line_bytes ? rows * line_bytes : 0;
+    return out->end - out->at < wanted + wanted / 8 ? grow(out, wanted + wanted / 8) : 0;
+}
+
+static int
+put_lines(Out *out, Now *now, PyObject **columns, Shared *shared)
+{
     PyObject *cells[E_COLUMNS];
-    int fate = begin(out, FIRST_LINE_BYTES * (PyTuple_GET_SIZE(columns[0]) + 1));
-    for (Py_ssize_t row = 0; fate == 0 && row < PyTuple_GET_SIZE(columns[0]); row++) {
+    Py_ssize_t rows = PyTuple_GET_SIZE(columns[0]);
+    for (Py_ssize_t row = 0; row < rows; row++) {
+        if (row == SAMPLE_ROWS && make_room(out, rows - row) < 0)
+            return -1;
         for (int column = 0; column < E_COLUMNS; column++)
             cells[column] = PyTuple_GET_ITEM(columns[column], row);
-        fate = put_line(out, &now, cells, shared);
+        if (put_line(out, now, cells, shared) < 0)
+            return -1;
     }
-    PyBuffer_Release(&now.head);
-    PyBuffer_Release(&now.timestamp);
-    PyBuffer_Release(&now.tail);
-    return fate;
+    return finish(out);
 }
 
 /* Make tuples of the columns, which nobody can change while we read them. */
 static int
 freeze(PyObject **into, PyObject *columns)
 {
-    if (!PyTuple_Check(columns) || PyTuple_GET_SIZE(columns) != E_COLUMNS)
+    if (PyTuple_GET_SIZE(columns) != E_COLUMNS)
         return refuse("events have eight columns");
     for (int column = 0; column < E_COLUMNS; column++) {
         into[column] = PySequence_Tuple(PyTuple_GET_ITEM(columns, column));
@@ -657,29 +777,46 @@ freeze(PyObject **into, PyObject *columns)
     return 0;
 }
 
-PyDoc_STRVAR(event_lines_doc, "event_lines(columns, heads, moment, session, tick_key, encode, /)\n--\n\n"
-                              "Return one line of JSON for each event; see the stub.");
+static PyObject *
+lines_of(Shared *shared)
+{
+    Out out = {0};
+    Now now = {0};
+    PyObject *columns[E_COLUMNS] = {NULL};
+    int fate = freeze(columns, shared->columns);
+    if (fate == 0 && (begin(&now.opening, FIRST_BYTES) < 0 || begin(&now.closing, FIRST_BYTES) < 0 ||
+                      begin(&out, FIRST_BYTES) < 0 || put_lines(&out, &now, columns, shared) < 0))
+        fate = -1;
+    if (fate < 0)
+        Py_CLEAR(out.bytes);
+    Py_XDECREF(now.opening.bytes);
+    Py_XDECREF(now.closing.bytes);
+    Py_XDECREF(now.head);
+    for (int column = 0; column < E_COLUMNS; column++)
+        Py_XDECREF(columns[column]);
+    return out.bytes;
+}
+
+PyDoc_STRVAR(event_lines_doc, "event_lines(columns, heads, session, second, process, start_ms, service, tick_key, "
+                              "encode, /)\n--\n\nReturn one line of JSON for each event; see the stub.");
 
 static PyObject *
 event_lines(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     Shared shared = {0};
-    Out out = {0};
-    PyObject *given, *columns[E_COLUMNS] = {NULL};
-    if (!PyArg_ParseTuple(arguments, "OOOy*UO", &given, &shared.heads, &shared.moment, &shared.session,
-                          &shared.tick_key, &shared.encode))
+    PyObject *start_ms;
+    if (!PyArg_ParseTuple(arguments, "O!Oy#Oy#Oy#UO", &PyTuple_Type, &shared.columns, &shared.heads, &shared.session,
+                          &shared.session_size, &shared.second, &shared.process, &shared.process_size, &start_ms,
+                          &shared.service, &shared.service_size, &shared.tick_key, &shared.encode))
         return NULL;
-    int fate = freeze(columns, given);
-    if (fate == 0)
-        fate = put_lines(&out, columns, &shared);
-    if (fate == 0)
-        fate = _PyBytes_Resize(&out.bytes, written(&out));
-    if (fate < 0)
-        Py_CLEAR(out.bytes);
-    for (int column = 0; column < E_COLUMNS; column++)
-        Py_XDECREF(columns[column]);
-    PyBuffer_Release(&shared.session);
-    return out.bytes;
+    shared.has_start = start_ms != Py_None;
+    if (shared.has_start && whole_number(start_ms, &shared.start_ms) < 0)
+        return NULL;
+    if (shared.start_ms > MOST_START_MS || shared.start_ms < -MOST_START_MS) {
+        PyErr_SetString(PyExc_OverflowError, "the process began too far away");
+        return NULL;
+    }
+    return lines_of(&shared);
 }
 
 /* ------------------------------------------------------------------------------------------------------------------ */

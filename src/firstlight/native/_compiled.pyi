@@ -4,9 +4,12 @@ from typing import Any
 def columns(records: Sequence[Any], long_chars: int, big: int, most_chars: int, /) -> tuple[Any, ...]: ...
 def event_lines(
     columns: tuple[Sequence[Any], ...],
-    heads: Mapping[Any, Any],
-    moment: Callable[[int, int], tuple[Any, Any]],
+    heads: Mapping[Any, bytes],
     session: bytes,
+    second: Callable[[int], str],
+    process: bytes,
+    start_ms: int | None,
+    service: bytes,
     tick_key: str,
     encode: Callable[[Any], bytes],
     /,
