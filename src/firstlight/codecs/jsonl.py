@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from firstlight import native
 from firstlight.codecs import iso
 from firstlight.errors import DecodeError, FirstlightError
 from firstlight.model import Batch, Event, EventColumns, Resource, level_name, parse_level
+from firstlight.native import loops
 
 TICK_ID = "tick_id"
 PROCESS_START = "process.start_time_ns"
@@ -88,7 +88,7 @@ def encode_columns(columns: EventColumns, resource: Resource) -> bytes:
         FirstlightError: an attribute has no JSON form, or a time no date.
     """
     try:
-        if (compiled := native.compiled) is not None:
+        if (compiled := loops.compiled) is not None:
             with suppress(OverflowError):  # a time that 64 bits cannot hold
                 return _compiled_lines(compiled, columns, resource)
         return _encode_lines(_lines(columns, resource))
@@ -109,10 +109,10 @@ def decode_events(data: bytes) -> list[Batch]:
         raise DecodeError(f"JSON Lines of events: {error}") from error
 
 
-def _compiled_lines(compiled: native.Compiled, columns: EventColumns, resource: Resource) -> bytes:
+def _compiled_lines(compiled: loops.Compiled, columns: EventColumns, resource: Resource) -> bytes:
     moments = _Moments(resource)
-    texts = (moments.process, moments.start_ms, moments.service)
-    return compiled.event_lines(columns, _Heads(), _session(resource), iso.whole_second, *texts, TICK_ID, _encode)
+    sender = (_session(resource), moments.process, moments.start_ms, moments.service)
+    return compiled.event_lines(columns, _Heads(), sender, iso.whole_second, TICK_ID, _encode)
 
 
 def _lines(columns: EventColumns, resource: Resource) -> list[EventLine]:

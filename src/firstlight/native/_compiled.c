@@ -237,7 +237,7 @@ let_go(Look *look)
 }
 
 PyDoc_STRVAR(columns_doc, "columns(records, long_chars, big, most_chars, /)\n--\n\n"
-                          "Return the columns of events and what of them could be secret; see the stub.");
+                          "Return the columns of events and what of them could be secret; see loops.py.");
 
 static PyObject *
 columns(PyObject *Py_UNUSED(module), PyObject *arguments)
@@ -797,17 +797,17 @@ lines_of(Shared *shared)
     return out.bytes;
 }
 
-PyDoc_STRVAR(event_lines_doc, "event_lines(columns, heads, session, second, process, start_ms, service, tick_key, "
-                              "encode, /)\n--\n\nReturn one line of JSON for each event; see the stub.");
+PyDoc_STRVAR(event_lines_doc, "event_lines(columns, heads, sender, second, tick_key, encode, /)\n--\n\n"
+                              "Return one line of JSON for each event; see loops.py.");
 
 static PyObject *
 event_lines(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     Shared shared = {0};
     PyObject *start_ms;
-    if (!PyArg_ParseTuple(arguments, "O!Oy#Oy#Oy#UO", &PyTuple_Type, &shared.columns, &shared.heads, &shared.session,
-                          &shared.session_size, &shared.second, &shared.process, &shared.process_size, &start_ms,
-                          &shared.service, &shared.service_size, &shared.tick_key, &shared.encode))
+    if (!PyArg_ParseTuple(arguments, "O!O(y#y#Oy#)OUO", &PyTuple_Type, &shared.columns, &shared.heads, &shared.session,
+                          &shared.session_size, &shared.process, &shared.process_size, &start_ms, &shared.service,
+                          &shared.service_size, &shared.second, &shared.tick_key, &shared.encode))
         return NULL;
     shared.has_start = start_ms != Py_None;
     if (shared.has_start && whole_number(start_ms, &shared.start_ms) < 0)

@@ -8,8 +8,8 @@ from collections.abc import Sequence, Set
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from firstlight import native
 from firstlight.model import EventColumns
+from firstlight.native import loops
 from firstlight.sdk.flow.plain import (
     MAX_FIELDS,
     MAX_TEXT_CHARS,
@@ -61,7 +61,7 @@ def columns_of(records: Sequence[Record]) -> tuple[EventColumns, Telling]:
         ValueError: some of them hold what must be looked at one by one.
         TypeError: likewise.
     """
-    if (compiled := native.compiled) is not None:
+    if (compiled := loops.compiled) is not None:
         apart = Apart(*compiled.columns(records, TELLING_CHARS, TELLING_INT, MAX_TEXT_CHARS))
     else:
         apart = _apart(records)
