@@ -13,7 +13,7 @@ MADE := $(VENV)/.made
 HUB := $(VENV)/.hub-$(call sum,requirements/hub.lock)
 DEV := $(VENV)/.dev-$(call sum,requirements/dev.lock)
 # A moved directory or a new version needs the project's own entry written again, other C code compiling again.
-OWN := pyproject.toml hatch_build.py src/firstlight/version.py src/firstlight/native/_compiled.c
+OWN := pyproject.toml hatch_build.py src/firstlight/version.py $(wildcard src/firstlight/native/*.[ch])
 SELF := $(VENV)/.self-$(shell { pwd; cat $(OWN); } | cksum | tr -s ' ' -)
 
 LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \

@@ -23,7 +23,7 @@ class CompiledLoops(BuildHookInterface[Any]):
         """Compile for the interpreter that builds, or say why not."""
         target = Path(self.root, FOLDER, "_compiled" + str(sysconfig.get_config_var("EXT_SUFFIX")))
         try:
-            compile_to(target, Path(self.root, FOLDER, "_compiled.c"))
+            compile_to(target, sorted(Path(self.root, FOLDER).glob("*.c")))
         except (OSError, subprocess.CalledProcessError) as error:
             target.unlink(missing_ok=True)
             # Recording costs more without them, and works.
@@ -34,8 +34,8 @@ class CompiledLoops(BuildHookInterface[Any]):
             build_data["infer_tag"] = True
 
 
-def compile_to(target: Path, source: Path) -> None:
-    """Compile ``source`` as the interpreter itself was.
+def compile_to(target: Path, sources: list[Path]) -> None:
+    """Compile ``sources`` as the interpreter itself was.
 
     Raises:
         OSError: there is no compiler.
@@ -45,7 +45,7 @@ def compile_to(target: Path, source: Path) -> None:
     if not link:
         raise FileNotFoundError("this Python does not say what compiles its extensions")
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
-    command = [*link, *chain(*more), f"-I{sysconfig.get_path('include')}", str(source), "-o", str(fresh)]
+    command = [*link, *chain(*more), f"-I{sysconfig.get_path('include')}", *sources, "-o", str(fresh)]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
         # Programs that have the old one open keep it.
