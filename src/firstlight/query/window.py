@@ -29,7 +29,7 @@ def window(
         return []
     ids = np.fromiter(wanted, np.int64, len(wanted))
     parts = [_from_tail(reader.tail_table("samples", view), ids, start_ns, end_ns)]
-    if start_ns // 1000 <= view.snapshot.newest_us.get("samples", -1):
+    if any(s.touches(start_ns // 1000, end_ns // 1000) for s in view.snapshot.segments.get("samples", ())):
         parts.append(_from_segments(reader, view, ids, start_ns, end_ns))
     return _by_series(wanted, [np.concatenate(columns) for columns in zip(*parts, strict=True)])
 
@@ -48,7 +48,7 @@ def _from_segments(reader: LakeReader, view: View, ids: Any, start_ns: int, end_
     query = (
         "SELECT series_id, epoch_us(time) * 1000 + ns AS time_ns, "
         "coalesce(value_int::DOUBLE / value_divisor, value_double) AS value "
-        f"FROM {reader.segments('samples', view)} WHERE series_id IN ({listed}) "
+        f"FROM {reader.segments('samples', view, start_ns // 1000, end_ns // 1000)} WHERE series_id IN ({listed}) "
         "AND time >= make_timestamptz(?) AND time <= make_timestamptz(?) "
         "AND epoch_us(time) * 1000 + ns >= ? AND epoch_us(time) * 1000 + ns < ?"
     )

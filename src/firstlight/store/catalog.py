@@ -7,33 +7,33 @@ it through DuckDB.  Reading needs no engine: one transaction gives a snapshot, i
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from firstlight.errors import StorageError
+from firstlight.store import schema
 from firstlight.store.delivery import without_older
 from firstlight.store.layout import FileKey, Layout
 
 _BUSY_TIMEOUT_S = 5.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EVER_US = -(2**63), 2**63 - 1
 
 _IS_COMPLETE = "SELECT count(*) FROM ducklake_table WHERE table_name = ? AND end_snapshot IS NULL"
 _SNAPSHOT = "SELECT max(snapshot_id) FROM ducklake_snapshot"
 _SEGMENTS = (
-    "SELECT t.table_name, f.path, f.path_is_relative FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) "
+    "SELECT t.table_name, f.path, f.path_is_relative, f.record_count, f.file_size_bytes, s.min_value, s.max_value "
+    "FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) "
+    "LEFT JOIN ducklake_column c ON c.table_id = f.table_id AND c.column_name = 'time' AND c.end_snapshot IS NULL "
+    "LEFT JOIN ducklake_file_column_stats s ON s.data_file_id = f.data_file_id AND s.column_id = c.column_id "
     "WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL ORDER BY f.data_file_id"
 )
 _NOTES = (
     "SELECT commit_extra_info FROM ducklake_snapshot_changes WHERE snapshot_id > ? AND commit_extra_info IS NOT NULL"
-)
-_NEWEST = (
-    "SELECT t.table_name, max(s.max_value) FROM ducklake_file_column_stats s "
-    "JOIN ducklake_data_file f USING (data_file_id) JOIN ducklake_table t ON t.table_id = f.table_id "
-    "JOIN ducklake_column c ON c.table_id = f.table_id AND c.column_id = s.column_id AND c.end_snapshot IS NULL "
-    "WHERE c.column_name = 'time' AND f.end_snapshot IS NULL AND t.end_snapshot IS NULL GROUP BY t.table_name"
 )
 _TOTALS = (
     "SELECT t.table_name, count(f.data_file_id), coalesce(sum(f.record_count), 0), "
@@ -43,23 +43,44 @@ _TOTALS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed file of one table, never changed once it is written.
+
+    Attributes:
+        path: absolute.
+        rows: in it.
+        bytes: of the file.
+        begin_us: the oldest time in it, microseconds; 0 in a table without times.
+        end_us: the newest time in it; 0 likewise.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    begin_us: int
+    end_us: int
+
+    def touches(self, begin_us: int, end_us: int) -> bool:
+        """Return whether it may hold rows between two times, both included."""
+        return self.end_us >= begin_us and self.begin_us <= end_us
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The catalog at one moment.
 
     Attributes:
         number: DuckLake's snapshot id.
-        segments: paths of each table's segments, oldest first.
+        segments: each table's, oldest registration first.
         sealed: the log files whose rows are in them.
-        newest_us: the newest time in each table's segments, microseconds.
         unanswered: names of deliveries that may be sent again: the last ones in logs of writers that died, and the
             newest one of each sender that numbers them.
     """
 
     number: int
-    segments: dict[str, tuple[str, ...]]
+    segments: dict[str, tuple[Segment, ...]]
     sealed: frozenset[FileKey]
-    newest_us: dict[str, int]
     unanswered: frozenset[bytes]
 
 
@@ -81,7 +102,7 @@ class Catalog:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._known = Snapshot(-1, {}, frozenset(), {}, frozenset())
+        self._known = Snapshot(-1, {}, frozenset(), frozenset())
 
     def snapshot(self) -> Snapshot:
         """Return the newest snapshot; asking again while nothing changed costs some 100 µs."""
@@ -97,18 +118,28 @@ class Catalog:
             return {name: Totals(*sizes) for name, *sizes in database.execute(_TOTALS)}
 
     def _read(self, database: sqlite3.Connection, number: int, before: Snapshot) -> Snapshot:
-        segments: dict[str, list[str]] = {}
-        for table, path, is_relative in database.execute(_SEGMENTS):
-            full = str(self._layout.table_dir(table) / path) if is_relative else path
-            segments.setdefault(table, []).append(full)
+        segments: dict[str, list[Segment]] = {}
+        for table, *row in database.execute(_SEGMENTS):
+            segments.setdefault(table, []).append(_segment(self._layout.table_dir(table), table, row))
         notes = [parse_note(text) for (text,) in database.execute(_NOTES, (before.number,))]
         return Snapshot(
             number,
-            {table: tuple(paths) for table, paths in segments.items()},
+            {table: tuple(found) for table, found in segments.items()},
             before.sealed.union(*(note.logs for note in notes)),
-            {table: _micros(text) for table, text in database.execute(_NEWEST)},
             without_older(before.unanswered.union(*(note.unanswered for note in notes))),
         )
+
+
+def _segment(directory: Path, table: str, row: Sequence[Any]) -> Segment:
+    path, is_relative, rows, size, oldest, newest = row
+    begin_us, end_us = (_micros(oldest), _micros(newest)) if oldest and newest else _times_without(table)
+    return Segment(str(directory / path) if is_relative else path, rows, size, begin_us, end_us)
+
+
+def _times_without(table: str) -> tuple[int, int]:
+    """Return the times of a segment that has no statistics of them: another engine may have written it."""
+    columns = schema.TABLES.get(table)
+    return (0, 0) if columns is None or "time" not in columns.names else _EVER_US
 
 
 def is_complete(layout: Layout, table: str) -> bool:

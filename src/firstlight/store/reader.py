@@ -20,6 +20,7 @@ from firstlight.store.tail import FileTail, Tail
 DEFAULT_MEMORY_BYTES = 128 * 2**20
 DEFAULT_THREADS = 2
 _MAX_SPILL = "4GB"
+_OLDEST_US, _NEWEST_US = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,19 @@ class LakeReader:
         snapshot = self.catalog.snapshot()
         return View(snapshot, {key: file for key, file in files.items() if key not in snapshot.sealed})
 
-    def segments(self, table: str, view: View) -> str:
-        """Return SQL for the sealed rows of ``table``: something that can follow FROM."""
-        paths = view.snapshot.segments.get(table, ())
+    def segments(self, table: str, view: View, begin_us: int | None = None, end_us: int | None = None) -> str:
+        """Return SQL for the sealed rows of ``table``: something that can follow FROM.
+
+        Args:
+            table: one of :data:`firstlight.store.schema.TABLES`.
+            view: from :meth:`view`.
+            begin_us: leave out segments that end before; only for tables with times.
+            end_us: leave out segments that begin after.
+        """
+        found = view.snapshot.segments.get(table, ())
+        begin_us = _OLDEST_US if begin_us is None else begin_us
+        end_us = _NEWEST_US if end_us is None else end_us
+        paths = [segment.path for segment in found if segment.touches(begin_us, end_us)]
         if not paths:
             nothing = ", ".join(f'NULL::{schema.SQL_TYPES[c.type]} AS "{c.name}"' for c in schema.TABLES[table])
             return f"(SELECT {nothing} WHERE false)"
@@ -97,7 +108,8 @@ class LakeReader:
         self.database.close()
 
     def _index_segments(self, view: View) -> None:
-        fresh = [path for path in view.snapshot.segments.get("series", ()) if path not in self._indexed_segments]
+        known = self._indexed_segments
+        fresh = [segment.path for segment in view.snapshot.segments.get("series", ()) if segment.path not in known]
         if fresh:
             with self.database.cursor() as cursor:
                 rows = cursor.execute(f"FROM {_parquet(fresh)}").to_arrow_table()
