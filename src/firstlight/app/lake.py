@@ -8,10 +8,12 @@ from os import PathLike
 from typing import Any
 
 from firstlight.errors import Overloaded, StorageError
-from firstlight.model import Batch, Series
+from firstlight.model import Batch, Matcher, Series
+from firstlight.query.aggregate import Aggregated, Steps, aggregate
+from firstlight.query.last import LastSample, last
 from firstlight.query.rows import RowSet
+from firstlight.query.select import SeriesSamples, Window, select, window
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
-from firstlight.query.window import Window, window
 from firstlight.store import lakehouse
 from firstlight.store.delivery import newest, sender_of
 from firstlight.store.keeper import Keeper
@@ -138,6 +140,54 @@ class Lake:
     ) -> Window:
         """See :meth:`firstlight.ports.SignalReader.window`."""
         return window(self._reader, name, start_ns, end_ns, labels, field)
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, field: str | None = "value"
+    ) -> list[SeriesSamples]:
+        """Return the samples with ``start_ns <= time < end_ns`` of each series that meets all ``matchers``.
+
+        Times ascend.  Of several samples of a series at one time the one that was written last is returned.
+
+        Args:
+            matchers: conditions on labels.
+            start_ns: the first time.
+            end_ns: the first time that is too late.
+            field: only series of this field; None for all.
+
+        Raises:
+            QueryError: a matcher's value is no regular expression.
+            StorageError: a segment cannot be read.
+        """
+        return select(self._reader, matchers, start_ns, end_ns, field)
+
+    def aggregate(  # noqa: PLR0913, PLR0917 - a range is three numbers
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        step_ns: int,
+        how: str,
+        by: Sequence[str] | None = (),
+        field: str | None = "value",
+    ) -> list[Aggregated]:
+        """Draw samples together; see :func:`firstlight.query.aggregate.aggregate`.
+
+        Raises:
+            QueryError: no such aggregation, a bad range or a bad matcher.
+            StorageError: a segment cannot be read.
+        """
+        return aggregate(self._reader, matchers, Steps(start_ns, end_ns, step_ns), how, by, field)
+
+    def last(
+        self, matchers: Sequence[Matcher] = (), before_ns: int | None = None, field: str | None = "value"
+    ) -> list[LastSample]:
+        """Return the newest sample of each series; see :func:`firstlight.query.last.last`.
+
+        Raises:
+            QueryError: a matcher's value is no regular expression.
+            StorageError: a segment cannot be read.
+        """
+        return last(self._reader, matchers, before_ns, field)
 
     def series(self) -> Mapping[int, Series]:
         """Return every series by id."""
