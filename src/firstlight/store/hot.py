@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from firstlight.store import schema
 from firstlight.store.growing import ranges
-from firstlight.store.runs import NO_RUNS, Runs, by_series
+from firstlight.store.runs import NO_RUNS, Runs, by_series, within
 
 _NS_PER_US = 1000
 _MANY_PIECES = 32
@@ -53,16 +53,6 @@ class Block:
     def times_ns(self, rows: Any) -> Any:
         """Return the times of ``rows``."""
         return self.micros[rows] * _NS_PER_US + self.rest[rows]
-
-
-def within(runs: Runs, start_ns: int, end_ns: int) -> Runs:
-    """Return the samples of ``runs`` with ``start_ns <= time < end_ns``."""
-    inside = (runs.times_ns >= start_ns) & (runs.times_ns < end_ns)
-    if inside.all():
-        return runs
-    lengths = np.add.reduceat(inside, runs.starts(), dtype=np.int64)
-    kept = lengths > 0
-    return Runs(runs.ids[kept], lengths[kept], runs.times_ns[inside], runs.values[inside])
 
 
 class HotSamples:

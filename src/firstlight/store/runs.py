@@ -66,6 +66,28 @@ def by_series(ids: Any) -> Grouping:
     return Grouping(found[ascending], starts, np.argsort(small, kind="stable"))
 
 
+def between(run: Runs, start_ns: int, end_ns: int) -> Runs:
+    """Return the samples of one series with ``start_ns <= time < end_ns``, without looking at each."""
+    if not len(run.ids):
+        return NO_RUNS
+    first, end = np.searchsorted(run.times_ns, (start_ns, end_ns))
+    if first == end:
+        return NO_RUNS
+    return Runs(run.ids, np.array([end - first]), run.times_ns[first:end], run.values[first:end])
+
+
+def within(runs: Runs, start_ns: int, end_ns: int) -> Runs:
+    """Return the samples of ``runs`` with ``start_ns <= time < end_ns``."""
+    if not len(runs.ids):
+        return NO_RUNS
+    inside = (runs.times_ns >= start_ns) & (runs.times_ns < end_ns)
+    if inside.all():
+        return runs
+    lengths = np.add.reduceat(inside, runs.starts(), dtype=np.int64)
+    kept = lengths > 0
+    return Runs(runs.ids[kept], lengths[kept], runs.times_ns[inside], runs.values[inside])
+
+
 def joined(pieces: Sequence[Runs]) -> Runs:
     """Return the runs of ``pieces``, whose ids ascend from one piece to the next; the last id of one may go on."""
     pieces = [piece for piece in pieces if len(piece.ids)]

@@ -11,9 +11,8 @@ import pyarrow.parquet as pq
 from firstlight.errors import CorruptSegment
 from firstlight.store.catalog import Segment
 from firstlight.store.growing import ranges
-from firstlight.store.hot import within
 from firstlight.store.kept import Kept
-from firstlight.store.runs import NO_RUNS, Runs, joined
+from firstlight.store.runs import NO_RUNS, Runs, between, joined, within
 
 DEFAULT_KEPT_BYTES = 48 * 2**20
 _NS_PER_US = 1000
@@ -117,9 +116,15 @@ class SegmentReader:
         touched = (end > first) & (footer.high_us >= start_ns // _NS_PER_US)
         touched &= footer.low_us <= end_ns // _NS_PER_US
         groups = np.flatnonzero(touched).tolist()
-        pieces = (self._of_group(segment.path, footer, group, ids[first[group] : end[group]]) for group in groups)
-        found = joined(list(pieces))
-        return within(found, start_ns, end_ns) if len(found.ids) else found
+        pieces: list[Runs] = []
+        for group in groups:
+            wanted = ids[first[group] : end[group]]
+            if len(wanted) > _FEW_SERIES:
+                pieces.append(within(self._read(segment.path, footer, group).runs(wanted), start_ns, end_ns))
+            else:
+                found = self._of_group(segment.path, footer, group, wanted)
+                pieces += (between(one, start_ns, end_ns) for one in found)
+        return joined(pieces)
 
     def last(self, segment: Segment) -> Runs:
         """Return the newest sample of each series in a segment; raises like :meth:`runs`."""
@@ -131,18 +136,17 @@ class SegmentReader:
             self._kept.put((segment.path, "last"), found, 32 * len(found.ids) + _ENTRY_BYTES)
         return found
 
-    def _of_group(self, path: str, footer: _Footer, group: int, ids: Any) -> Runs:
-        if len(ids) > _FEW_SERIES:
-            return self._read(path, footer, group).runs(ids)
+    def _of_group(self, path: str, footer: _Footer, group: int, ids: Any) -> list[Runs]:
+        """Return all samples of each of ``ids`` in a row group."""
         keys = [(path, group, series_id) for series_id in ids.tolist()]
-        found = [self._kept.get(key) for key in keys]
+        found: list[Runs | None] = [self._kept.get(key) for key in keys]
         missing = [at for at, runs in enumerate(found) if runs is None]
         if missing:
             decoded = self._read(path, footer, group)
             for at in missing:
                 runs = found[at] = decoded.runs(ids[at : at + 1])
                 self._kept.put(keys[at], runs, 16 * len(runs.values) + _ENTRY_BYTES)
-        return joined(found)
+        return [runs for runs in found if runs is not None]
 
     def _footer(self, path: str) -> _Footer:
         footer: _Footer | None = self._kept.get(path)
