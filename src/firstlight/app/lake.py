@@ -126,14 +126,24 @@ class Lake:
         params: Sequence[Any] | Mapping[str, Any] | None = None,
         *,
         limit: int | None = None,
+        time_limit_s: float | None = None,
+        memory_limit_bytes: int | None = None,
         cancel: threading.Event | None = None,
     ) -> RowSet:
-        """Run one read-only statement; see :meth:`firstlight.ports.SignalReader.sql`.
+        """Run one read-only statement; see :meth:`firstlight.query.sql.SqlEngine.run`.
 
         Raises:
-            QueryError: the statement is wrong, may not run, took too long, or ``cancel`` was set.
+            QueryError: the statement is wrong, may not run, took too long or too much, or ``cancel`` was set.
+            StorageError: segments are missing.
         """
-        return self._sql.run(query, params, limit=limit, cancel=cancel)
+        return self._sql.run(
+            query,
+            params,
+            limit=limit,
+            time_limit_s=time_limit_s,
+            memory_limit_bytes=memory_limit_bytes,
+            cancel=cancel,
+        )
 
     def window(
         self, name: str, start_ns: int, end_ns: int, labels: Mapping[str, str] | None = None, field: str = "value"
