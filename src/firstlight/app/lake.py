@@ -10,6 +10,7 @@ from typing import Any
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
 from firstlight.query.aggregate import Aggregated, Steps, aggregate
+from firstlight.query.event_counts import count_events
 from firstlight.query.last import LastSample, last
 from firstlight.query.rows import RowSet
 from firstlight.query.select import SeriesSamples, Window, select, window
@@ -198,6 +199,15 @@ class Lake:
             StorageError: a segment cannot be read.
         """
         return last(self._reader, matchers, before_ns, field)
+
+    def count_events(self, start_ns: int, end_ns: int, by: Sequence[str] = ("level",)) -> Mapping[tuple[Any, ...], int]:
+        """Return how many events there are of each kind; see :func:`firstlight.query.event_counts.count_events`.
+
+        Raises:
+            QueryError: events are not counted by that.
+            StorageError: a segment cannot be read.
+        """
+        return count_events(self._reader, start_ns, end_ns, by)
 
     def series(self) -> Mapping[int, Series]:
         """Return every series by id."""

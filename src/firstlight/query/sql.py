@@ -118,6 +118,8 @@ class SqlEngine:
                 if isinstance(error.__context__, KeyboardInterrupt):
                     raise KeyboardInterrupt from None
                 raise
+            finally:
+                cursor.interrupt()  # closing waits for what still runs
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection, query: str, view: View) -> None:
         text = query.lower()

@@ -12,6 +12,7 @@ import pyarrow as pa
 from firstlight.errors import StorageError
 from firstlight.store import schema
 from firstlight.store.catalog import Catalog, Snapshot
+from firstlight.store.event_reader import EventReader
 from firstlight.store.hot import Block
 from firstlight.store.index import SeriesIndex
 from firstlight.store.layout import FileKey, Layout
@@ -58,6 +59,7 @@ class LakeReader:
         self.catalog.snapshot()
         self.database = confined_database(layout, memory_limit_bytes, threads)
         self.samples = SegmentReader()
+        self.events = EventReader()
         self._lock = threading.Lock()
         self._index = SeriesIndex()
         self._indexed_segments: set[str] = set()

@@ -1,15 +1,13 @@
 """Samples straight from sealed segments: only the row groups and columns that hold what is asked for."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from firstlight.errors import CorruptSegment
 from firstlight.store.catalog import Segment
+from firstlight.store.footer import FOOTER_ROW_GROUP_BYTES, Footer
 from firstlight.store.growing import ranges
 from firstlight.store.kept import Kept
 from firstlight.store.runs import NO_RUNS, Runs, between, joined, within
@@ -20,30 +18,7 @@ _FEW_SERIES = 16
 """So many series of one row group are kept apart, decoded; when more are asked for, the rest of the work is larger."""
 
 _ENTRY_BYTES = 400
-_FOOTER_ROW_GROUP_BYTES = 4096
 _COLUMNS = ("series_id", "time", "ns", "value_int", "value_divisor", "value_double")
-_ID, _TIME, _NS = 0, 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Footer:
-    """What a file says of its row groups.
-
-    Attributes:
-        metadata: pyarrow's.
-        low_ids: ``(g,)`` the first series of each.
-        high_ids: ``(g,)`` the last.
-        low_us: ``(g,)`` the oldest time.
-        high_us: ``(g,)`` the newest.
-        whole_us: ``(g,)`` whether no time has nanoseconds beyond its microseconds.
-    """
-
-    metadata: Any
-    low_ids: Any
-    high_ids: Any
-    low_us: Any
-    high_us: Any
-    whole_us: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +87,18 @@ class SegmentReader:
             CorruptSegment: it cannot be read.
         """
         footer = self._footer(segment.path)
-        first, end = np.searchsorted(ids, footer.low_ids), np.searchsorted(ids, footer.high_ids, "right")
-        touched = (end > first) & (footer.high_us >= start_ns // _NS_PER_US)
-        touched &= footer.low_us <= end_ns // _NS_PER_US
+        first = np.searchsorted(ids, footer.low["series_id"])
+        end = np.searchsorted(ids, footer.high["series_id"], "right")
+        touched = (end > first) & (footer.high["time"] >= start_ns // _NS_PER_US)
+        touched &= footer.low["time"] <= end_ns // _NS_PER_US
         groups = np.flatnonzero(touched).tolist()
         pieces: list[Runs] = []
         for group in groups:
             wanted = ids[first[group] : end[group]]
             if len(wanted) > _FEW_SERIES:
-                pieces.append(within(self._read(segment.path, footer, group).runs(wanted), start_ns, end_ns))
+                pieces.append(within(_read(footer, group).runs(wanted), start_ns, end_ns))
             else:
-                found = self._of_group(segment.path, footer, group, wanted)
+                found = self._of_group(footer, group, wanted)
                 pieces += (between(one, start_ns, end_ns) for one in found)
         return joined(pieces)
 
@@ -131,53 +107,34 @@ class SegmentReader:
         found: Runs | None = self._kept.get((segment.path, "last"))
         if found is None:
             footer = self._footer(segment.path)
-            groups = range(len(footer.low_ids))
-            found = _last_of_each([self._read(segment.path, footer, group).last() for group in groups])
+            groups = range(len(footer.rows))
+            found = _last_of_each([_read(footer, group).last() for group in groups])
             self._kept.put((segment.path, "last"), found, 32 * len(found.ids) + _ENTRY_BYTES)
         return found
 
-    def _of_group(self, path: str, footer: _Footer, group: int, ids: Any) -> list[Runs]:
+    def _of_group(self, footer: Footer, group: int, ids: Any) -> list[Runs]:
         """Return all samples of each of ``ids`` in a row group."""
-        keys = [(path, group, series_id) for series_id in ids.tolist()]
+        keys = [(footer.path, group, series_id) for series_id in ids.tolist()]
         found: list[Runs | None] = [self._kept.get(key) for key in keys]
         missing = [at for at, runs in enumerate(found) if runs is None]
         if missing:
-            decoded = self._read(path, footer, group)
+            decoded = _read(footer, group)
             for at in missing:
                 runs = found[at] = decoded.runs(ids[at : at + 1])
                 self._kept.put(keys[at], runs, 16 * len(runs.values) + _ENTRY_BYTES)
         return [runs for runs in found if runs is not None]
 
-    def _footer(self, path: str) -> _Footer:
-        footer: _Footer | None = self._kept.get(path)
+    def _footer(self, path: str) -> Footer:
+        footer: Footer | None = self._kept.get(path)
         if footer is None:
-            with _Reading(path):
-                footer = _footer(pq.read_metadata(path))
-            self._kept.put(path, footer, _FOOTER_ROW_GROUP_BYTES * len(footer.low_ids) + _ENTRY_BYTES)
+            footer = Footer.of(path, _COLUMNS[:3])
+            self._kept.put(path, footer, FOOTER_ROW_GROUP_BYTES * len(footer.rows) + _ENTRY_BYTES)
         return footer
 
-    def _read(self, path: str, footer: _Footer, group: int) -> _Group:
-        names = [name for at, name in enumerate(_COLUMNS) if at != _NS or not footer.whole_us[group]]
-        with _Reading(path), pq.ParquetFile(path, metadata=footer.metadata, page_checksum_verification=True) as file:
-            return _decoded(file.read_row_group(group, columns=names, use_threads=False))
 
-
-def _footer(metadata: Any) -> _Footer:
-    places = {metadata.schema.column(at).name: at for at in range(metadata.num_columns)}
-    columns = [places[name] for name in _COLUMNS[:3]]
-    rows = [_limits(metadata.row_group(group), columns) for group in range(metadata.num_row_groups)]
-    low_ids, high_ids, low_us, high_us, low_ns, high_ns = np.array(rows, np.int64).reshape(-1, 6).T
-    return _Footer(metadata, low_ids, high_ids, low_us, high_us, (low_ns == 0) & (high_ns == 0))
-
-
-def _limits(group: Any, columns: list[int]) -> list[int]:
-    """Return the least and greatest value of each of ``columns``; any value, where the file does not say."""
-    limits: list[int] = []
-    for column in columns:
-        statistics = group.column(column).statistics
-        known = statistics is not None and statistics.has_min_max
-        limits += (statistics.min_raw, statistics.max_raw) if known else (-(2**63), 2**63 - 1)
-    return limits
+def _read(footer: Footer, group: int) -> _Group:
+    has_rest = footer.low["ns"][group] != 0 or footer.high["ns"][group] != 0
+    return _decoded(footer.read([group], [name for name in _COLUMNS if name != "ns" or has_rest]))
 
 
 def _decoded(table: pa.Table) -> _Group:
@@ -214,20 +171,3 @@ def _last_of_each(pieces: list[Runs]) -> Runs:
     whole = joined(pieces)
     rows = np.cumsum(whole.lengths) - 1
     return Runs(whole.ids, np.ones(len(rows), np.int64), whole.times_ns[rows], whole.values[rows])
-
-
-class _Reading:
-    """Names the file in what goes wrong while it is read."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, FileNotFoundError):
-            return
-        if isinstance(error, OSError | pa.ArrowException | KeyError):
-            name = Path(self._path).name
-            raise CorruptSegment(f"cannot read segment {name}: {error}; 'firstlight lake verify' says more") from error
