@@ -30,7 +30,7 @@ MAX_LIMIT = 100_000
 _PORTION_BYTES = 16 * 2**20
 """Text that is looked through at once; bounds memory."""
 
-_FIRST_PORTION_BLOCKS, _PORTION_BLOCKS = 4, 64
+_FIRST_PORTION_BLOCKS, _PORTION_BLOCKS = 16, 64
 _VIEW_TRIES = 5
 _NS_PER_US = 1000
 _PLACE_BITS = 32

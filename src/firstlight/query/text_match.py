@@ -46,9 +46,14 @@ class TextMatch:
 
     def rows(self, table: pa.Table) -> Any:
         """Return for each row of ``table`` whether it is one."""
-        found = np.ones(table.num_rows, bool)
+        columns = [table[name] for name in self.columns]
+        rows = np.arange(table.num_rows)
         for needle in self.needles:
-            found &= np.logical_or.reduce([self._rows_with(table[column], needle) for column in self.columns])
+            if len(rows) < table.num_rows:
+                columns = [table[name].take(pa.array(rows)) for name in self.columns]
+            rows = rows[np.logical_or.reduce([self._rows_with(column, needle) for column in columns])]
+        found = np.zeros(table.num_rows, bool)
+        found[rows] = True
         return found
 
     def _rows_with(self, column: pa.ChunkedArray, needle: str) -> Any:
@@ -81,7 +86,8 @@ def text_match(text: str, *, words: bool, ignore_case: bool, columns: Sequence[s
     Raises:
         QueryError: there is nothing to look for.
     """
-    needles = tuple(dict.fromkeys(_WORDS.findall(text))) if words else (text,)
+    # The longest first: it is likely to be in the fewest rows, and the others are looked for in those only.
+    needles = tuple(sorted(set(_WORDS.findall(text)), key=lambda word: (-len(word), word))) if words else (text,)
     if not all(needles) or not needles:
         raise QueryError("there is nothing to look for; give a text with at least one letter or digit")
     if not text.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in text):

@@ -11,6 +11,7 @@ Source: https://parquet.apache.org/docs/file-format/
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -66,7 +67,10 @@ def page_map(file: thrift.Source, metadata: pq.FileMetaData) -> PageMap:
         NotInBlocks: it cannot be read by blocks.
     """
     columns = tuple(_flat(metadata.schema.column(i)) for i in range(metadata.num_columns))
-    dictionaries, pages, rows, groups = [], [], [], []
+    dictionaries: list[list[_Span]] = []
+    pages: list[tuple[_Span, ...]] = []
+    rows: list[int] = []
+    groups: list[int] = []
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         chunks = [_chunk(file, group.column(i)) for i in range(len(columns))]
@@ -135,46 +139,49 @@ def carve(file: mmap.mmap, pages: PageMap, columns: Sequence[str], blocks: Seque
         OSError: a page fails its checksum or does not inflate (Arrow's errors are ``OSError``).
     """
     names = [name for name, _ in pages.columns]
-    chosen = [names.index(name) for name in columns]
-    parts, at, groups = [_MAGIC], len(_MAGIC), []
-    for number, members in groupby(blocks, lambda block: int(pages.groups[block])):
-        own = list(members)
-        rows = int(pages.rows[own].sum())
+    wanted = [names.index(name) for name in columns]
+    in_dictionaries = pages.dictionaries[:, :, 1].any(axis=0)
+    by_group = [list(own) for _, own in groupby(blocks, lambda block: int(pages.groups[block]))]
+    parts = [
+        # Pages with a dictionary need that of their row group; others can all stand in one.
+        _carved(file, pages, [i for i in wanted if in_dictionaries[i]], by_group),
+        _carved(file, pages, [i for i in wanted if not in_dictionaries[i]], [list(blocks)]),
+    ]
+    found = {name: column for part in parts for name, column in zip(part.column_names, part.columns, strict=True)}
+    return pa.table({name: found[name] for name in columns})
+
+
+def _carved(file: mmap.mmap, pages: PageMap, columns: Sequence[int], groups: Sequence[Sequence[int]]) -> pa.Table:
+    """Return columns (by number) of some blocks, which become as many row groups as they come in."""
+    if not columns:
+        return pa.table({})
+    parts, at, footers = [_MAGIC], len(_MAGIC), []
+    for blocks in groups:
+        rows = int(pages.rows[blocks].sum())
         chunks = []
-        for column in chosen:
-            spans = _spans(pages, number, own, column)
+        for column in columns:
+            spans = _spans(pages, blocks, column)
             parts += [file[begin : begin + size] for begin, size, _ in spans]
-            has_dictionary = len(spans) > len(own)
-            chunks.append(_chunk_footer(pages.columns[column], spans, at, rows, has_dictionary=has_dictionary))
+            chunks.append(_chunk_footer(pages.columns[column], spans, at, rows, len(spans) > len(blocks)))
             at += sum(size for _, size, _ in spans)
-        groups.append((rows, chunks))
-    footer = _footer([pages.columns[column] for column in chosen], groups)
+        footers.append((rows, chunks))
+    footer = _footer([pages.columns[column] for column in columns], footers)
     parts += [footer, len(footer).to_bytes(4, "little"), _MAGIC]
-    dictionaries = [names[i] for i in chosen if len(pages.dictionaries) and pages.dictionaries[:, i, 1].all()]
-    return _read(b"".join(parts), dictionaries)
+    dictionaries = [pages.columns[column][0] for column in columns if pages.dictionaries[:, column, 1].any()]
+    source = pa.BufferReader(b"".join(parts))
+    with pq.ParquetFile(source, read_dictionary=dictionaries, page_checksum_verification=True) as carved:
+        return carved.read(use_threads=False)
 
 
-def _spans(pages: PageMap, group: int, blocks: Sequence[int], column: int) -> list[_Span]:
-    dictionary = pages.dictionaries[group, column].tolist()
-    data = pages.pages[list(blocks), column].tolist()
+def _spans(pages: PageMap, blocks: Sequence[int], column: int) -> list[_Span]:
+    """Return the dictionary page, if there is one, and the data pages of ``blocks``, all of one row group then."""
+    dictionary: _Span = tuple(pages.dictionaries[pages.groups[blocks[0]], column].tolist())
+    data: list[_Span] = pages.pages[blocks, column].tolist()
     return [dictionary, *data] if dictionary[1] else data
 
 
-def _read(data: bytes, dictionaries: Sequence[str]) -> pa.Table:
-    source = pa.BufferReader(data)
-    with pq.ParquetFile(source, read_dictionary=dictionaries, page_checksum_verification=True) as file:
-        return file.read(use_threads=False)
-
-
-def _chunk_footer(
-    column: tuple[str, str], spans: Sequence[_Span], at: int, rows: int, *, has_dictionary: bool
-) -> bytes:
-    name, physical = column
+def _chunk_footer(column: tuple[str, str], spans: Sequence[_Span], at: int, rows: int, has_dictionary: bool) -> bytes:
     fields: list[tuple[int, int, int | bytes]] = [
-        (1, thrift.I32, _PHYSICAL[physical]),
-        (2, thrift.LIST, thrift.write_list(thrift.I32, [thrift.write_int(_PLAIN)])),
-        (3, thrift.LIST, thrift.write_list(thrift.BINARY, [thrift.write_binary(name.encode())])),
-        (4, thrift.I32, _ZSTD),
         (5, thrift.I64, rows),
         (6, thrift.I64, sum(inflated for _, _, inflated in spans)),
         (7, thrift.I64, sum(size for _, size, _ in spans)),
@@ -182,7 +189,20 @@ def _chunk_footer(
     ]
     if has_dictionary:
         fields.append((11, thrift.I64, at))
-    return thrift.write_struct([(2, thrift.I64, at), (3, thrift.STRUCT, thrift.write_struct(fields))])
+    about = thrift.write_struct(fields, after=4)
+    return thrift.write_struct([(2, thrift.I64, at), (3, thrift.STRUCT, _chunk_beginning(*column) + about)])
+
+
+@cache
+def _chunk_beginning(name: str, physical: str) -> bytes:
+    """Return the first four fields of what a footer says of a column in a row group."""
+    fields = [
+        (1, thrift.I32, _PHYSICAL[physical]),
+        (2, thrift.LIST, thrift.write_list(thrift.I32, [thrift.write_int(_PLAIN)])),
+        (3, thrift.LIST, thrift.write_list(thrift.BINARY, [thrift.write_binary(name.encode())])),
+        (4, thrift.I32, _ZSTD),
+    ]
+    return thrift.write_struct(fields)[:-1]
 
 
 def _footer(columns: Sequence[tuple[str, str]], groups: Sequence[tuple[int, Sequence[bytes]]]) -> bytes:

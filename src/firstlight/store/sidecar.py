@@ -145,7 +145,7 @@ def encode(sidecar: Sidecar) -> bytes:
     }
     parts = [json.dumps(header).encode(), b"\n", *(array.tobytes() for array in arrays.values())]
     plain = b"".join(parts)
-    stored = pa.Codec("zstd", _LEVEL).compress(plain, asbytes=True)
+    stored: bytes = pa.Codec("zstd", _LEVEL).compress(plain, asbytes=True)
     return _HEAD.pack(_MAGIC, _VERSION, zlib.crc32(stored), len(stored), len(plain)) + stored
 
 

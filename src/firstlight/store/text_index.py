@@ -1,9 +1,9 @@
 """Which blocks of rows may contain a text: an index of trigrams.
 
-Bytes are folded to 64 classes: letters of either case, digits, the commoner marks, four classes of UTF-8's bytes, the rest.  Three
-classes in a row are a trigram; for each trigram of the text there is one bit a block.  Trigrams that more than half of
-the blocks have say little and are only noted as present, and so are the commonest ones of a text with so many different
-trigrams that the index would outgrow its bound; they never rule a block out.
+Bytes are folded to 64 classes: letters of either case, digits, the commoner marks, four classes of UTF-8's bytes, the
+rest.  Three classes in a row are a trigram; for each trigram of the text there is one bit a block.  Trigrams that more
+than half of the blocks have say little and are only noted as present, and so are the commonest ones of a text with so
+many different trigrams that the index would outgrow its bound; they never rule a block out.
 
 Source: Russ Cox, Regular Expression Matching with a Trigram Index, 2012, https://swtch.com/~rsc/regexp/regexp4.html
 """

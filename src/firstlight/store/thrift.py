@@ -101,10 +101,15 @@ def write_list(kind: int, items: Sequence[bytes]) -> bytes:
     return head + b"".join(items)
 
 
-def write_struct(fields: Iterable[tuple[int, int, int | bytes]]) -> bytes:
-    """Return a struct of ``(number, kind, value)`` in ascending order; lists and structs come encoded, texts do not."""
+def write_struct(fields: Iterable[tuple[int, int, int | bytes]], after: int = 0) -> bytes:
+    """Return a struct.
+
+    Args:
+        fields: ``(number, kind, value)`` in ascending order; lists and structs come encoded, texts do not.
+        after: number of the last field of a beginning that the caller has already.
+    """
     out = bytearray()
-    last = 0
+    last = after
     for number, kind, value in fields:
         out.append((number - last) << 4 | kind)
         last = number
