@@ -68,7 +68,7 @@ class EventSearch:
         when_ns = times_ns(table)
         found = (when_ns >= self.start_ns) & (when_ns < self.end_ns)
         if self.level:
-            found &= table["level_number"].to_numpy() >= self.level
+            found &= pc.greater_equal(table["level_number"], self.level).fill_null(False).to_numpy()
         for column, value in self.equal.items():
             found &= pc.equal(table[column], value).fill_null(False).to_numpy()
         if found.any():

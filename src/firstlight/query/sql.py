@@ -47,7 +47,7 @@ class SqlEngine:
 
     def __init__(self, reader: LakeReader, time_limit_s: float = DEFAULT_TIME_LIMIT_S) -> None:
         self._reader = reader
-        self._time_limit_s = time_limit_s
+        self.time_limit_s = time_limit_s
 
     def run(
         self,
@@ -109,7 +109,7 @@ class SqlEngine:
         done = threading.Event()
 
         def watch() -> None:
-            if _wait(done, cancel, self._time_limit_s):
+            if _wait(done, cancel, self.time_limit_s):
                 cursor.interrupt()
                 # One that comes between two statements is forgotten by the next.
                 while not done.wait(INTERRUPT_AGAIN_S):
@@ -126,7 +126,7 @@ class SqlEngine:
     def _why_stopped(self, cancel: threading.Event | None) -> str:
         if cancel is not None and cancel.is_set():
             return "the query was cancelled"
-        return f"the query took longer than {self._time_limit_s:g} s; narrow its time range or raise the limit"
+        return f"the query took longer than {self.time_limit_s:g} s; narrow its time range or raise the limit"
 
 
 def _wait(done: threading.Event, cancel: threading.Event | None, limit_s: float) -> bool:

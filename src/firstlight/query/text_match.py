@@ -62,15 +62,19 @@ class TextMatch:
 
     def _in_chunk(self, texts: pa.Array, needle: str) -> Any:
         if pa.types.is_dictionary(texts.type):
-            texts = texts.cast(pa.string())
-        found = (
-            _bools(pc.match_substring(texts, needle, ignore_case=True)) if self.ignore_case else _holding(texts, needle)
-        )
-        if self.words and found.any():
-            rows = np.flatnonzero(found)
-            pattern = f"(^|{_EDGE}){needle}($|{_EDGE})"
-            whole = pc.match_substring_regex(texts.take(pa.array(rows)), pattern, ignore_case=self.ignore_case)
-            found[rows] = _bools(whole)
+            in_dictionary = np.append(self._in_chunk(texts.dictionary, needle), False)
+            return in_dictionary[texts.indices.fill_null(len(texts.dictionary)).to_numpy()]
+        if self.ignore_case:
+            found = _bools(pc.match_substring(texts, needle, ignore_case=True))
+        else:
+            found = _holding(texts, needle)
+        return self._with_whole_words(texts, needle, found) if self.words else found
+
+    def _with_whole_words(self, texts: pa.StringArray, word: str, found: Any) -> Any:
+        rows = np.flatnonzero(found)
+        pattern = f"(^|{_EDGE}){word}($|{_EDGE})"
+        whole = pc.match_substring_regex(texts.take(pa.array(rows)), pattern, ignore_case=self.ignore_case)
+        found[rows] = _bools(whole)
         return found
 
 

@@ -74,7 +74,7 @@ def run(layout: Layout, work: Merge, between: Callable[[], object] = bool) -> Me
     paths = [found.path for found in work.segments]
     whole_ms = work.table != "series" and all(_has_whole_ms(path) for path in paths)
     staging = layout.staging / f"{work.table}-{name}"
-    with SegmentWriter(work.table, staging, target, whole_ms=whole_ms, thorough=True) as writer:
+    with SegmentWriter(work.table, staging, target, whole_ms=whole_ms, use="merged") as writer:
         for rows in merge.merged(work.table, paths):
             writer.write(rows)
             between()

@@ -1,9 +1,9 @@
 """Reading single pages of a Parquet file.
 
-Arrow reads whole row groups only.  Where a few rows of a large file are wanted that is nearly all work in vain, and small
-row groups make the footer large.  So a segment's pages are all cut at the same rows (*blocks* of ``BLOCK_ROWS``), a
-:class:`PageMap` knows where each lies, and :func:`carve` puts the wanted ones, byte for byte, into a small Parquet file
-in memory, which Arrow then reads: every encoding, compression and checksum is left to Arrow.
+Arrow reads whole row groups only.  Where a few rows of a large file are wanted that is nearly all work in vain, and
+small row groups make the footer large.  So a segment's pages are all cut at the same rows (*blocks* of at most
+``BLOCK_ROWS``), a :class:`PageMap` knows where each lies, and :func:`carve` puts the wanted ones, byte for byte, into a
+small Parquet file in memory, which Arrow then reads: every encoding, compression and checksum is left to Arrow.
 
 Source: https://parquet.apache.org/docs/file-format/
 """
@@ -196,7 +196,7 @@ def _chunk_footer(column: tuple[str, str], spans: Sequence[_Span], at: int, rows
 @cache
 def _chunk_beginning(name: str, physical: str) -> bytes:
     """Return the first four fields of what a footer says of a column in a row group."""
-    fields = [
+    fields: list[tuple[int, int, int | bytes]] = [
         (1, thrift.I32, _PHYSICAL[physical]),
         (2, thrift.LIST, thrift.write_list(thrift.I32, [thrift.write_int(_PLAIN)])),
         (3, thrift.LIST, thrift.write_list(thrift.BINARY, [thrift.write_binary(name.encode())])),

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,10 @@ from firstlight.store.commit import NewSegment
 from firstlight.store.layout import sync_directory
 from firstlight.store.pages import BLOCK_ROWS
 from firstlight.store.sorting import Samples
+
+Use = Literal["fresh", "merged", "apart"]
+"""What a segment is for: it holds what has just come; it replaces others, and may take time over being small; or it is
+no part of a lake, and has nothing beside it."""
 
 _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 3
@@ -102,8 +106,7 @@ class SegmentWriter:
         target: where it is to lie.
         whole_ms: times are whole milliseconds, all of them.
         columns: of a table that is not one of the lake's.
-        indexed: put a sidecar beside it, if its table has them.
-        thorough: spend four times the time on texts to have them a sixth smaller.
+        use: what it is for, see :data:`Use`.
 
     Attributes:
         name: its table.
@@ -120,15 +123,14 @@ class SegmentWriter:
         *,
         whole_ms: bool = False,
         columns: pa.Schema | None = None,
-        indexed: bool = True,
-        thorough: bool = False,
+        use: Use = "fresh",
     ) -> None:
         self.name = name
         self._staging = staging
         self._target = target
         self._schema = _file_schema(name, columns or schema.TABLES[name], whole_ms=whole_ms)
-        self._levels = _LEVELS | (_THOROUGH_LEVELS if thorough else {})
-        self._beside = sidecar.Builder() if indexed and name in sidecar.TABLES else None
+        self._use = use
+        self._beside = sidecar.Builder() if name in sidecar.TABLES and use != "apart" else None
         self._rows = self._synced_bytes = 0
         self._begin_us: int | None = None
         self._end_us: int | None = None
@@ -141,7 +143,7 @@ class SegmentWriter:
             self._file,
             self._schema,
             compression=_COMPRESSION,
-            compression_level={f.name: self._levels.get(f.name, _COMPRESSION_LEVEL) for f in self._schema},
+            compression_level=_levels(self._schema, thorough=self._use == "merged"),
             use_dictionary=[f.name for f in self._schema if _wants_dictionary(f, encodings)],
             column_encoding=encodings or None,
             write_statistics=_STATISTICS.get(self.name, True),
@@ -201,11 +203,10 @@ class SegmentWriter:
         self._synced_bytes = self._file.tell()
 
 
-def write(table: pa.Table, name: str, staging: Path, target: Path, *, indexed: bool = True) -> NewSegment:
+def write(table: pa.Table, name: str, staging: Path, target: Path, *, use: Use = "fresh") -> NewSegment:
     """Write ``table``, which is in its order, as one segment of table ``name``; see :class:`SegmentWriter`."""
     columns = schema.TABLES[name] if _is_the_lakes(name, table.schema) else table.schema
-    whole_ms = has_whole_ms(table)
-    with SegmentWriter(name, staging, target, whole_ms=whole_ms, columns=columns, indexed=indexed) as writer:
+    with SegmentWriter(name, staging, target, whole_ms=has_whole_ms(table), columns=columns, use=use) as writer:
         writer.write(table)
     return writer.written()
 
@@ -245,7 +246,15 @@ def _footer_bytes(path: Path, size_bytes: int) -> int:
         return int.from_bytes(file.read(4), "little")
 
 
+def _levels(columns: pa.Schema, *, thorough: bool) -> int | dict[str, int]:
+    """Return the level of compression, by column where they differ."""
+    if not _LEVELS.keys() & set(columns.names):
+        return _COMPRESSION_LEVEL
+    levels = _LEVELS | (_THOROUGH_LEVELS if thorough else {})
+    return {column.name: levels.get(column.name, _COMPRESSION_LEVEL) for column in columns}
+
+
 def _wants_dictionary(field: pa.Field, encodings: dict[str, str]) -> bool:
     if field.name in encodings or field.name in _LIKELY_DISTINCT:
         return False
-    return pa.types.is_string(field.type) or field.type == pa.int8()
+    return bool(pa.types.is_string(field.type) or pa.types.is_int8(field.type))

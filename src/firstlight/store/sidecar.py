@@ -1,10 +1,11 @@
 """The file beside a segment of events that makes searching it quick: ``X.idx`` beside ``X.parquet``.
 
 It holds where the segment's pages lie (:mod:`firstlight.store.pages`), when each block begins, and the trigrams of its
-texts (:mod:`firstlight.store.text_index`).  All of it can be had from the segment, so a sidecar that is missing, damaged or
-not of this segment costs time only.
+texts (:mod:`firstlight.store.text_index`).  All of it can be had from the segment, so a sidecar that is missing,
+damaged or not of this segment costs time only.
 
-Layout: magic, version, length and CRC-32 of what follows; then zstd over a JSON header line and the arrays it names.
+Layout: magic, version, CRC-32 of what follows (begun with its inflated length), both lengths; then zstd over a line of
+JSON and the arrays that it names.
 """
 
 import json
@@ -29,7 +30,7 @@ SUFFIX = ".idx"
 TABLES = frozenset({"events"})
 """Whose segments have a sidecar."""
 
-INDEXED = ("body", "attributes")
+INDEXED = ("name", "body", "attributes")
 
 _MAGIC = b"FLIX"
 _VERSION = 1
@@ -146,7 +147,7 @@ def encode(sidecar: Sidecar) -> bytes:
     parts = [json.dumps(header).encode(), b"\n", *(array.tobytes() for array in arrays.values())]
     plain = b"".join(parts)
     stored: bytes = pa.Codec("zstd", _LEVEL).compress(plain, asbytes=True)
-    return _HEAD.pack(_MAGIC, _VERSION, zlib.crc32(stored), len(stored), len(plain)) + stored
+    return _HEAD.pack(_MAGIC, _VERSION, zlib.crc32(stored, len(plain)), len(stored), len(plain)) + stored
 
 
 def _arrays(sidecar: Sidecar) -> dict[str, Any]:
@@ -178,7 +179,7 @@ def decode(data: bytes) -> Sidecar:
     try:
         magic, version, crc, stored, plain_bytes = _HEAD.unpack_from(data)
         body = data[_HEAD.size :]
-        if (magic, version, stored, crc) != (_MAGIC, _VERSION, len(body), zlib.crc32(body)):
+        if (magic, version, stored, crc) != (_MAGIC, _VERSION, len(body), zlib.crc32(body, plain_bytes)):
             raise Unusable("the sidecar is damaged or of another version")
         if plain_bytes > _MAX_INFLATED_BYTES:
             raise Unusable("the sidecar claims to be too large")

@@ -79,8 +79,7 @@ class Builder:
     def add(self, column: pa.ChunkedArray) -> None:
         """Add the next rows."""
         for begin in range(0, len(column), self._block_rows):
-            block = column.slice(begin, self._block_rows)
-            text = b"".join(text_bytes(chunk) for chunk in block.chunks)
+            text = b"".join(text_bytes(chunk) for chunk in column.slice(begin, self._block_rows).chunks)
             grams = _grams(text)
             self._counts[grams] += 1
             self._found.append(_packed(grams))
