@@ -22,7 +22,21 @@ from firstlight.store.wal import WalWriter
 START_NS = 1_760_000_000_000_000_123
 STEP_NS = 1_000_001
 MINUTE_NS = 60_000_000_000
-WORDS = ["order", "Order", "shard_7", "Ärger", "ärger", "日本語", "naïve", "disk", "x", "K\u212a", "ſ", "a-b", "né"]
+WORDS = [
+    "order",
+    "Order",
+    "shard_7",
+    "Ärger",
+    "ärger",
+    "日本語",
+    "naïve",
+    "disk",
+    "x",
+    "K\u212a",
+    "\u017f",
+    "a-b",
+    "né",
+]
 MARKS = [" ", ".", ": ", "\n", "", '"', "\\", "☃", "\x00"]
 Row = dict[str, Any]
 
