@@ -11,7 +11,7 @@ from firstlight.errors import CorruptSegment, QueryError, StorageError
 from firstlight.model import Batch, Matcher, Resource, Series, named
 from firstlight.query.select import SeriesSamples
 from firstlight.store.layout import Layout
-from firstlight.store.seal import seal
+from firstlight.store.seal import Sealer
 
 S = 10**9
 HOUR_NS = 3600 * S
@@ -36,7 +36,7 @@ def put(lake: Lake, rows: list[tuple[Series, int, float]]) -> None:
 
 def seal_all(path: Path) -> None:
     """Seal what closed lakes left in ``path``."""
-    assert seal(Layout(path)) is not None
+    assert Sealer(Layout(path)).seal() is not None
 
 
 def bits(values: object) -> list[int]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, Unpack
 
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
@@ -13,6 +13,7 @@ from firstlight.query.aggregate import Aggregated, Steps, aggregate
 from firstlight.query.event_counts import count_events
 from firstlight.query.last import LastSample, last
 from firstlight.query.rows import RowSet
+from firstlight.query.search import EventFinder, SearchOptions
 from firstlight.query.select import SeriesSamples, Window, select, window
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
 from firstlight.store import lakehouse
@@ -56,6 +57,7 @@ class Lake:
         self._layout = layout
         self._reader = reader
         self._sql = sql
+        self._finder = EventFinder(reader, sql.time_limit_s)
         self._wal = writer
         self._keeper: Keeper | None = None
         self._recovered: frozenset[bytes] = frozenset()
@@ -144,6 +146,30 @@ class Lake:
             memory_limit_bytes=memory_limit_bytes,
             cancel=cancel,
         )
+
+    def search(
+        self,
+        text: str,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        *,
+        cancel: threading.Event | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> RowSet:
+        """Return the newest events in ``[start_ns, end_ns)`` that contain ``text``, newest first.
+
+        Args:
+            text: what to look for in names and bodies.
+            start_ns: first moment; None for the oldest event.
+            end_ns: the moment after the last; None for the newest event.
+            cancel: set by another thread to stop the search.
+            options: see :class:`firstlight.query.search.SearchOptions`.
+
+        Raises:
+            QueryError: the text is empty, the search took too long, or ``cancel`` was set.
+            CorruptSegment: a segment is damaged.
+        """
+        return self._finder.find(text, start_ns, end_ns, options, cancel)
 
     def window(
         self, name: str, start_ns: int, end_ns: int, labels: Mapping[str, str] | None = None, field: str = "value"

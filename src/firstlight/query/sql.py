@@ -52,7 +52,7 @@ class SqlEngine:
 
     def __init__(self, reader: LakeReader, time_limit_s: float = DEFAULT_TIME_LIMIT_S) -> None:
         self._reader = reader
-        self._time_limit_s = time_limit_s
+        self.time_limit_s = time_limit_s
 
     def run(
         self,
@@ -80,7 +80,7 @@ class SqlEngine:
             KeyboardInterrupt: it was typed meanwhile.
         """
         _check(query)
-        until = _Until(self._time_limit_s if time_limit_s is None else time_limit_s, cancel)
+        until = _Until(self.time_limit_s if time_limit_s is None else time_limit_s, cancel)
         with self._database(memory_limit_bytes) as database:
             return self._reader.reading(
                 lambda view: self._answer(database, _Statement(query, params, limit), view, until)
