@@ -49,11 +49,27 @@ def decode(data: bytes) -> list[Family]:
         raise DecodeError(f"OpenMetrics, line {reader.line_number}: {error}") from error
 
 
+def decode_part(data: bytes) -> list[Family]:
+    """Return the families of some lines of an exposition; what is asked of whole families is not checked.
+
+    Raises:
+        DecodeError: with the number of the line that is wrong.
+    """
+    reader = _Reader(whole=False)
+    try:
+        for line in data.decode().removesuffix("\n").split("\n"):
+            reader.take(line)
+        return reader.finished()
+    except ValueError as error:
+        raise DecodeError(f"OpenMetrics, line {reader.line_number}: {error}") from error
+
+
 class _Reader:
     """Collects lines into families; one is open at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = True) -> None:
         self.line_number = 0
+        self._whole = whole
         self._families: list[Family] = []
         self._taken: set[str] = set()
         self._name = ""
@@ -116,12 +132,13 @@ class _Reader:
             return
         type_name = self._type()
         names = {self._name, *(self._name + suffix for suffix in SUFFIXES[type_name])}
-        if not names.isdisjoint(self._taken):
+        if self._whole and not names.isdisjoint(self._taken):
             raise ValueError(f"{self._name!r} comes twice, or is called like a sample of another metric")
         self._taken |= names
         about, unit = _unescape(self._metadata.get("HELP", "")), self._metadata.get("UNIT", "")
         family = Family(self._name, type_name, tuple(self._samples), about, unit)
-        check_family(family)
+        if self._whole:
+            check_family(family)
         self._families.append(family)
         self._name, self._metadata, self._samples = "", {}, []
 
