@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,7 +10,6 @@ import duckdb
 import pyarrow as pa
 
 from firstlight.errors import StorageError
-from firstlight.model import Kind, Series
 from firstlight.store import schema
 from firstlight.store.catalog import Catalog, Snapshot
 from firstlight.store.index import SeriesIndex
@@ -113,22 +112,13 @@ class LakeReader:
         if fresh:
             with self.database.cursor() as cursor:
                 rows = cursor.execute(f"FROM {_parquet(fresh)}").to_arrow_table()
-            self._index.add(_series_rows(rows))
+            self._index.add_table(rows)
             self._indexed_segments.update(fresh)
             self._indexed_logs = {key: count for key, count in self._indexed_logs.items() if key in view.files}
 
 
 def _parquet(paths: Sequence[str]) -> str:
     return f"read_parquet([{', '.join(map(_quoted, paths))}])"
-
-
-def _series_rows(table: pa.Table) -> Iterable[tuple[int, Series]]:
-    for row in zip(*(table.column(name).to_pylist() for name in schema.SERIES.names), strict=True):
-        series_id, name, labels, service, session_id, scope, field, kind, unit, description = row
-        yield (
-            series_id,
-            Series(name, tuple(labels), service, session_id, scope, field, Kind(kind), unit, description),
-        )
 
 
 def confined_database(layout: Layout, memory_limit_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
