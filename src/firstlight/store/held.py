@@ -2,7 +2,7 @@
 
 import resource
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import IO, Any
 
@@ -78,6 +78,20 @@ class Held:
                 self._index.add(tail.series.items())
         return self._index
 
+    def segments(self, table: str) -> list[tuple[Segment, IO[bytes]]]:
+        """Return the segments of ``table`` with their open files."""
+        return self._open[table]
+
+    def series_tables(self, names: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield the columns ``names`` of each segment of series; a series may be in several.
+
+        Raises:
+            CorruptSegment: one of them is damaged.
+        """
+        for segment, file in self._open["series"]:
+            with _readable(segment):
+                yield pq.read_table(file, columns=list(names), page_checksum_verification=True)
+
     def count(self, table: str, start_ns: int, end_ns: int) -> int:
         """Return how many rows of ``table`` there are at most in ``[start_ns, end_ns)``, by what the catalog knows."""
         inside: list[int] = [segment.rows for segment, _ in self._open[table] if _touches(segment, start_ns, end_ns)]
@@ -149,12 +163,18 @@ def _portions(
     segment: Segment, file: IO[bytes], is_wanted: Callable[[pq.RowGroupMetaData], bool]
 ) -> Iterator[pa.Table]:
     """Yield the rows of the row groups that are wanted, some at a time."""
-    try:
+    with _readable(segment):
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
         for number in range(parquet.num_row_groups):
             if is_wanted(parquet.metadata.row_group(number)):
                 for rows in parquet.iter_batches(PIECE_ROWS, row_groups=[number]):
                     yield pa.Table.from_batches([rows])
+
+
+@contextmanager
+def _readable(segment: Segment) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OSError) as error:
         raise CorruptSegment(
             f"the segment {segment.path} cannot be read: {error}; see 'firstlight lake verify'"
