@@ -60,7 +60,7 @@ def restore(backup: str | PathLike[str], lake: str | PathLike[str], *, progress:
 
 def _claim(root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
-    if any(entry.name != _AT_WORK for entry in os.scandir(root)):
+    if set(os.listdir(root)) - {_AT_WORK}:
         raise UsageError(f"{root} is not empty; a lake is restored into an empty directory only")
     shutil.rmtree(root / _AT_WORK, ignore_errors=True)
 
