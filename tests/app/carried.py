@@ -31,8 +31,15 @@ def batches() -> list[Batch]:
     sender = Resource("shöp", "s-1", "höst", 4711, {"process.start_time_ns": 1, "deployment": {"zone": ["a", None]}})
     first = Batch(sender)
     for number in range(300):
-        event = Event(BASE_NS + number * 1_000_000_007, f"event_{number % 7}", 1 + number % 24, "sub", "com", "the body")
-        event.attributes = {"z": 1, "tick_id": number, "a": [1.5, "x", {"y": None}], "text": 'he said "no",\nthen =left'}
+        event = Event(
+            BASE_NS + number * 1_000_000_007, f"event_{number % 7}", 1 + number % 24, "sub", "com", "the body"
+        )
+        event.attributes = {
+            "z": 1,
+            "tick_id": number,
+            "a": [1.5, "x", {"y": None}],
+            "text": 'he said "no",\nthen =left',
+        }
         event.trace_id, event.span_id, event.thread_id = f"{number:032x}", f"{number:016x}", number % 3
         first.events.append(event)
     span = Span(BASE_NS, BASE_NS + 12_345, "work", "0" * 31 + "1", "0" * 15 + "2", "0" * 15 + "3", "server", "error")

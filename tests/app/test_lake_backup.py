@@ -60,17 +60,17 @@ def test_each_row_acknowledged_before_a_backup_under_ingest_is_restored_once(tmp
 
     def listen() -> None:
         for line in ingest.stdout:
-            acknowledged.append(int(line))
+            acknowledged[0] = int(line)
 
     listener = threading.Thread(target=listen)
     listener.start()
     try:
         seen: set[str] = set()
         for number in range(40):
-            while acknowledged[-1] < 2_000 * (number + 1):
+            while acknowledged[0] < 2_000 * (number + 1):
                 assert ingest.poll() is None
                 time.sleep(0.005)
-            before = acknowledged[-1]
+            before = acknowledged[0]
             report = back_up(lake, backup, link=number % 2 == 0)
             seen |= {name for name, count in vars(report).items() if count}
             restored = tmp_path / f"restored-{number}"

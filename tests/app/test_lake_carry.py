@@ -62,13 +62,17 @@ def test_line_protocol_keeps_finite_samples_by_name_labels_and_nanosecond(tmp_pa
     assert {name for _, name, _, _ in found - kept} == {"spread"}
 
 
-@pytest.mark.parametrize(("name", "chosen", "unit_ns"), [("all.om", "openmetrics", 1), ("all.prom", "prometheus", 10**6)])
+@pytest.mark.parametrize(
+    ("name", "chosen", "unit_ns"), [("all.om", "openmetrics", 1), ("all.prom", "prometheus", 10**6)]
+)
 def test_the_texts_of_prometheus_keep_values_and_times(tmp_path: Path, name: str, chosen: str, unit_ns: int) -> None:
     source = carried.make(tmp_path / "lake", sealed=True)
     other, written, read = carried_by(source, tmp_path, name, chosen)
     names = {"temp.celsius": "temp_celsius"}
     before = carried.rows(source)["samples"]
-    wanted = sorted((row[0] // unit_ns * unit_ns, names.get(row[1].name, row[1].name), row[1].field, row[1].kind) for row in before)
+    wanted = sorted(
+        (row[0] // unit_ns * unit_ns, names.get(row[1].name, row[1].name), row[1].field, row[1].kind) for row in before
+    )
     assert sorted((row[0], row[1].name, row[1].field, row[1].kind) for row in carried.rows(other)["samples"]) == wanted
     assert read.samples == written.rows["samples"] == 115
     assert written.left_out == {}
@@ -91,7 +95,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     content = bytearray(damaged.read_bytes())
     content[len(content) // 3] ^= 0xFF
     damaged.write_bytes(bytes(content))
-    before = (tmp_path / "all.jsonl")
+    before = tmp_path / "all.jsonl"
     before.write_text("what was there\n")
     with pytest.raises(Exception, match=damaged.name):
         export(source, str(before), Wanted("jsonl"))

@@ -226,7 +226,9 @@ def test_a_segment_of_a_lake_is_no_export(tmp_path: Path) -> None:
 
 
 def test_line_protocol_of_others(tmp_path: Path) -> None:
-    text = f'cpu,host=a usage=1.5,idle=2i,on=t,state="busy" {NOON_NS // 1000}\nweather temp\n# a comment\nbare value=3\n'
+    text = (
+        f'cpu,host=a usage=1.5,idle=2i,on=t,state="busy" {NOON_NS // 1000}\nweather temp\n# a comment\nbare value=3\n'
+    )
     kept, report = read(write(tmp_path / "a.lp", text), precision="us")
     assert kept.samples() == [
         ("cpu_usage", {"host": "a"}, NOON_NS, 1.5),
@@ -245,7 +247,11 @@ def test_a_family_may_be_larger_than_a_block(tmp_path: Path, monkeypatch: pytest
     lines = ["# HELP took_seconds How long.", "# TYPE took_seconds histogram", 'took_seconds{le="0.1"} broken']
     for number in range(50):
         at = f"1262347200{number:03d}"
-        lines += [f'took_seconds_bucket{{le="1"}} {number} {at}', f"took_seconds_sum 2 {at}", f"took_seconds_count 3 {at}"]
+        lines += [
+            f'took_seconds_bucket{{le="1"}} {number} {at}',
+            f"took_seconds_sum 2 {at}",
+            f"took_seconds_count 3 {at}",
+        ]
     lines += ["# TYPE other_total counter", f"other_total 1 {NOON_NS // 10**6}"]
     kept, report = read(write(tmp_path / "a.prom", "\n".join(lines)))
     fields = [(series.name, series.field, series.kind) for batch in kept.batches for series in batch.series.values()]
@@ -326,7 +332,8 @@ def many_lines(path: Path, rows: int) -> Path:
     return write(
         path,
         "".join(
-            f'{{"timestamp":"2010-01-01T12:00:00Z","event_type":"n{number}","message":"{body}"}}\n' for number in range(rows)
+            f'{{"timestamp":"2010-01-01T12:00:00Z","event_type":"n{number}","message":"{body}"}}\n'
+            for number in range(rows)
         ),
     )
 
@@ -363,7 +370,9 @@ def test_what_was_imported_is_known_after_sealing_too_and_kept_again_when_asked(
     assert import_into(tmp_path / "lake", find([str(path)]), Wanted(again=True)).events == 10_000
     assert count(tmp_path / "lake") == [(20_000, 10_000)]
     # Another reading of the same bytes is another import; a file that has grown is another file.
-    grown = write(tmp_path / "b.jsonl", path.read_bytes() + b'{"timestamp":"2010-01-01T12:00:00Z","event_type":"new"}\n')
+    grown = write(
+        tmp_path / "b.jsonl", path.read_bytes() + b'{"timestamp":"2010-01-01T12:00:00Z","event_type":"new"}\n'
+    )
     assert import_into(tmp_path / "lake", find([str(grown)]), Wanted()).events == 10_001
 
 

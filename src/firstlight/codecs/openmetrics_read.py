@@ -5,6 +5,7 @@ https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from firstlight.codecs.openmetrics import EXEMPLAR_MOST_CHARS, SUFFIXES, Exemplar, Family, Sample
 from firstlight.codecs.openmetrics_rules import check_family, check_sample
@@ -12,6 +13,8 @@ from firstlight.codecs.prometheus_text import Labels
 from firstlight.errors import DecodeError
 
 _NS_PER_S = 1_000_000_000
+_NS_DIGITS = 9
+_LABELS_KEPT = 1024  # neighbours often have the same
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _TEXT = r'"(?:[^"\\\n]|\\.)*+"'
 _PAIR = rf"[a-zA-Z_][a-zA-Z0-9_]*={_TEXT}"
@@ -143,6 +146,7 @@ class _Reader:
         self._name, self._metadata, self._samples = "", {}, []
 
 
+@lru_cache(_LABELS_KEPT)
 def _labels(text: str | None) -> Labels:
     pairs = tuple((found[1], _unescape(found[2])) for found in _ONE_PAIR.finditer(text or ""))
     if len(dict(pairs)) < len(pairs):
@@ -160,6 +164,9 @@ def _exemplar(found: re.Match[str]) -> Exemplar | None:
 
 
 def _nanoseconds(seconds: str) -> int:
+    whole, _, rest = seconds.partition(".")
+    if whole.isdigit() and len(rest) <= _NS_DIGITS and (not rest or rest.isdigit()):
+        return int(whole) * _NS_PER_S + int(rest.ljust(_NS_DIGITS, "0"))
     return int(Fraction(seconds) * _NS_PER_S)
 
 

@@ -1,7 +1,7 @@
 """Formats that take rows in whatever order they come."""
 
 from collections.abc import Callable
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +17,16 @@ Encode = Callable[[Batch], tuple[bytes, int]]
 
 FILES = {"events": "events", "spans": "spans", "samples": "metrics", "exponential": "metrics"}
 _COMPRESSION = "zstd"
+_GROUP_ROWS = 131_072
+"""Rows of a row group; so many wait in memory."""
+
+_ENCODINGS = {
+    "series_id": "DELTA_BINARY_PACKED",
+    "time": "DELTA_BINARY_PACKED",
+    "ns": "DELTA_BINARY_PACKED",
+    "duration_ns": "DELTA_BINARY_PACKED",
+    "value": "BYTE_STREAM_SPLIT",
+}
 _COLUMNS = {
     "events": schema.EVENTS,
     "spans": schema.SPANS,
@@ -98,26 +108,59 @@ class ParquetWriter:
     def __init__(self, target: Target, report: Report) -> None:
         self._target = target
         self._report = report
-        self._writers: dict[str, Any] = {}
+        self._files: dict[str, _ParquetFile] = {}
 
     def write(self, table: str, rows: pa.Table) -> None:
         """See :class:`Writer`."""
-        writer = self._writers.get(table)
-        if writer is None:
+        file = self._files.get(table)
+        if file is None:
             name = "metrics" if table == "samples" else table
-            file = self._target.open(f"{name}.parquet")
-            columns = _COLUMNS[table]
-            writer = self._writers[table] = pq.ParquetWriter(
-                file, columns, compression=_COMPRESSION, write_page_checksum=True
-            )
-        writer.write_table(rows.select(_COLUMNS[table].names).cast(_COLUMNS[table]))
+            file = self._files[table] = _ParquetFile(self._target.open(f"{name}.parquet"), _COLUMNS[table])
+        file.write(rows)
         self._report.bytes += rows.nbytes
         self._report.wrote(table, rows.num_rows, rows.num_rows)
 
     def close(self) -> None:
         """See :class:`Writer`."""
-        for writer in self._writers.values():
-            writer.close()
+        for file in self._files.values():
+            file.close()
+
+
+class _ParquetFile:
+    """Collects rows into row groups."""
+
+    def __init__(self, file: IO[bytes], columns: pa.Schema) -> None:
+        self._columns = columns
+        self._waiting: list[pa.Table] = []
+        encodings = {name: encoding for name, encoding in _ENCODINGS.items() if name in columns.names}
+        self._writer = pq.ParquetWriter(
+            file,
+            columns,
+            compression=_COMPRESSION,
+            use_dictionary=_dictionary_paths(columns, encodings),
+            column_encoding=encodings,
+            write_page_checksum=True,
+        )
+
+    def write(self, rows: pa.Table) -> None:
+        self._waiting.append(rows.select(self._columns.names).cast(self._columns))
+        if sum(table.num_rows for table in self._waiting) >= _GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), _GROUP_ROWS * 2)
+            self._waiting = []
+
+
+def _dictionary_paths(columns: pa.Schema, encodings: dict[str, str]) -> list[str]:
+    """Return the paths of the columns whose values repeat."""
+    nested = {"labels": ["labels.key_value.key", "labels.key_value.value"]}
+    return [path for name in columns.names if name not in encodings for path in nested.get(name, [name])]
 
 
 def json_lines(batch: Batch) -> tuple[bytes, int]:

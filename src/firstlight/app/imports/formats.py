@@ -34,7 +34,9 @@ _SUFFIXES: dict[str, Format] = {
 }
 _PARQUET = b"PAR1"
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-_EXPOSITION = re.compile(rb"# (?:HELP|TYPE|UNIT) |[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{[^\n]*\})? [-+.0-9NnIi]\S*(?: -?[0-9.]+)?\r?\n")
+_EXPOSITION = re.compile(
+    rb"# (?:HELP|TYPE|UNIT) |[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{[^\n]*\})? [-+.0-9NnIi]\S*(?: -?[0-9.]+)?\r?\n"
+)
 _LINE_PROTOCOL = re.compile(rb"[^\s,]+(?:,[^\s=]+=[^\s]+)? [^\s=]+=")
 _OPENMETRICS = re.compile(rb"^# (?:EOF|UNIT )|^# TYPE \S+ (?:unknown|info|stateset|gaugehistogram)\b", re.MULTILINE)
 
