@@ -2,7 +2,8 @@
 
 The shape is that of "DAWN Unified Telemetry System", *Output formats*, with ``service`` and, where the event has them,
 ``message``, ``trace_id`` and ``span_id``.  A time is milliseconds and a level the name of its band, so both come back
-rounded.  JSON has no NaN and no infinities: inside ``data`` they become ``null``.
+rounded, unless the line is a whole one (:func:`encode_whole`).  JSON has no NaN and no infinities: inside ``data`` they
+become ``null``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ PROCESS_START = "process.start_time_ns"
 """Resource attribute: when the sender's process began, in nanoseconds since the epoch."""
 
 _MS_PER_S = 1000
+_TIME_MIN_NS, _TIME_MAX_NS = -(2**63), 2**63 - 1
+_LEVEL_MIN, _LEVEL_MAX = -128, 127  # a byte in the lake
 
 
 class EventLine(Struct, gc=False):
@@ -65,6 +68,32 @@ class ReadLine(Struct, gc=False):
     message: str = ""
     trace_id: str = ""
     span_id: str = ""
+    time_ns: int | None = None
+    level_number: int | None = None
+    host: str = ""
+    resource: dict[str, Any] = {}
+
+
+class WholeLine(Struct, omit_defaults=True, gc=False):
+    """A line with all that is known of an event, nothing rounded; who reads only the usual keys finds those."""
+
+    timestamp: str
+    level: str
+    subsystem: str
+    component: str
+    event_type: str
+    session_id: str
+    data: dict[str, Any]
+    metadata: dict[str, int]
+    service: str
+    time_ns: int
+    level_number: int
+    message: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+    tick_id: Any = UNSET
+    host: str = ""
+    resource: dict[str, Any] = {}
 
 
 _encode = msgspec.json.Encoder().encode
@@ -92,6 +121,19 @@ def encode_columns(columns: EventColumns, resource: Resource) -> bytes:
             with suppress(OverflowError):  # a time that 64 bits cannot hold
                 return _compiled_lines(compiled, columns, resource)
         return _encode_lines(_lines(columns, resource))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FirstlightError(f"an event cannot be written as JSON: {error}") from error
+
+
+def encode_whole(events: Sequence[Event], resource: Resource) -> bytes:
+    """Return one line for each of ``events`` with its exact time and level, and all that its sender said of itself.
+
+    Raises:
+        FirstlightError: an attribute has no JSON form, or a time no date.
+    """
+    when = iso.Milliseconds().text
+    try:
+        return _encode_lines([_whole_line(event, resource, when(event.time_ns // iso.NS_PER_MS)) for event in events])
     except (TypeError, ValueError, OverflowError) as error:
         raise FirstlightError(f"an event cannot be written as JSON: {error}") from error
 
@@ -218,12 +260,35 @@ class _Moments:
         self._tails = {}
 
 
+def _whole_line(event: Event, resource: Resource, timestamp: str) -> WholeLine:
+    return WholeLine(
+        timestamp,
+        level_name(event.level),
+        event.subsystem,
+        event.component,
+        event.name,
+        resource.session_id,
+        event.attributes,
+        {"process_id": resource.pid, "thread_id": event.thread_id},
+        resource.service,
+        event.time_ns,
+        int(event.level),
+        event.body,
+        event.trace_id,
+        event.span_id,
+        event.attributes.get(TICK_ID, UNSET),
+        resource.host,
+        resource.attributes,
+    )
+
+
 def _resource(line: ReadLine) -> Resource:
-    attributes = {}
+    attributes = line.resource
     if line.metadata.uptime_seconds is not None:
         uptime_ms = round(line.metadata.uptime_seconds * _MS_PER_S)
-        attributes[PROCESS_START] = iso.parse(line.timestamp) - uptime_ms * iso.NS_PER_MS
-    return Resource(line.service, line.session_id, "", line.metadata.process_id, attributes)
+        began_ns = iso.parse(line.timestamp) - uptime_ms * iso.NS_PER_MS
+        attributes = {**attributes, PROCESS_START: began_ns}
+    return Resource(line.service, line.session_id, line.host, line.metadata.process_id, attributes)
 
 
 def _batch(resource: Resource, lines: Iterator[ReadLine]) -> Batch:
@@ -235,9 +300,9 @@ def _batch(resource: Resource, lines: Iterator[ReadLine]) -> Batch:
 def _event(line: ReadLine) -> Event:
     data = line.data if line.tick_id is UNSET else {**line.data, TICK_ID: line.tick_id}
     return Event(
-        iso.parse(line.timestamp),
+        iso.parse(line.timestamp) if line.time_ns is None else _sound_time(line.time_ns),
         line.event_type,
-        parse_level(line.level),
+        parse_level(line.level) if line.level_number is None else _sound_level(line.level_number),
         line.subsystem,
         line.component,
         line.message,
@@ -246,3 +311,15 @@ def _event(line: ReadLine) -> Event:
         line.span_id,
         line.metadata.thread_id,
     )
+
+
+def _sound_time(time_ns: int) -> int:
+    if not _TIME_MIN_NS <= time_ns <= _TIME_MAX_NS:
+        raise DecodeError(f"time_ns {time_ns} does not fit into 64 bits")
+    return time_ns
+
+
+def _sound_level(number: int) -> int:
+    if not _LEVEL_MIN <= number <= _LEVEL_MAX:
+        raise DecodeError(f"level_number {number} is outside {_LEVEL_MIN}..{_LEVEL_MAX}")
+    return number

@@ -8,7 +8,7 @@ import pyarrow as pa
 from firstlight.model import Level, level_name
 from firstlight.query.event_search import EventSearch, EventSearcher, Patience
 from firstlight.query.newest import times_ns
-from firstlight.query.rows import RowSet, from_arrow
+from firstlight.query.rows import RowSet
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S
 from firstlight.query.text_match import text_match
 from firstlight.store import schema
@@ -95,7 +95,7 @@ def _as_sql_shows(table: pa.Table, truncated: bool) -> RowSet:
         .drop_columns(["ns"])
     )
     types = [_SQL_NAMES.get(field.type) or schema.SQL_TYPES[field.type] for field in shown.schema]
-    return RowSet(shown.column_names, types, from_arrow(shown.to_batches()), truncated)
+    return RowSet(shown, types, truncated=truncated)
 
 
 _SQL_NAMES = {schema.TIME: "TIMESTAMP WITH TIME ZONE"}
