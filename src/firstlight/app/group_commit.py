@@ -1,8 +1,10 @@
 """Rows of many threads go to the disk together."""
 
 from collections.abc import Callable, Sequence
-from threading import Event, Lock
+from threading import Lock
 from typing import Generic, TypeVar
+
+from firstlight.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -12,7 +14,9 @@ class _Group(Generic[T]):
 
     def __init__(self) -> None:
         self.rows: list[T] = []
-        self.done = Event()
+        # Held until the group is written: the cheapest thing to wait for.
+        self.done = Lock()
+        self.done.acquire()
         self.error: BaseException | None = None
 
 
@@ -40,6 +44,7 @@ class GroupCommit(Generic[T]):
 
         Raises:
             FirstlightError: what ``write`` raised; the row was not kept.
+            Unavailable: the thread that wrote for this one was interrupted; the row may have been kept.
         """
         with self._lock:
             group = self._open
@@ -48,18 +53,28 @@ class GroupCommit(Generic[T]):
         if leads:
             self._lead(group)
         else:
-            group.done.wait()
-        if group.error is not None:
+            with group.done:
+                pass
+        if group.error is None:
+            return
+        if leads or isinstance(group.error, Exception):
             raise group.error
+        raise Unavailable("whoever wrote was interrupted; try again") from group.error
 
     def _lead(self, group: _Group[T]) -> None:
-        with self._turn:
-            with self._lock:
-                self._open = _Group()
-            try:
+        try:
+            with self._turn:
+                self._close(group)
                 self._write(group.rows)
-            except BaseException as error:  # noqa: BLE001
-                # Each thread of the group raises it; an interruption must not leave the others waiting.
-                group.error = error
-            finally:
-                group.done.set()
+        except BaseException as error:  # noqa: BLE001
+            # An interruption must not leave the others waiting; it may come while this thread waits for its turn.
+            self._close(group)
+            group.error = error
+        finally:
+            group.done.release()
+
+    def _close(self, group: _Group[T]) -> None:
+        """Let the rows that come now be another group's."""
+        with self._lock:
+            if self._open is group:
+                self._open = _Group()

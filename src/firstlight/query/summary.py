@@ -91,10 +91,10 @@ class MetricSummary:
 def reading_of(name: str) -> str:
     """Return the canonical name of an aggregation: one of :data:`NAMES`, in capitals.
 
-    ``MEAN SUM MIN MAX COUNT MEDIAN STDDEV FIRST LAST`` are what they say; the standard deviation is that of
-    the values themselves, as with Prometheus' ``stddev_over_time``.  ``P95`` and ``QUANTILE:0.95`` interpolate
-    linearly.  ``RATE`` is the increase a second of a value that only grows, from the first to the last sample of each series, a
-    fall being a new beginning at zero; the rates of several series are added up.
+    ``MEAN SUM MIN MAX COUNT MEDIAN STDDEV FIRST LAST`` are what they say; the standard deviation is that of the values
+    themselves, as with Prometheus' ``stddev_over_time``.  ``P95`` and ``QUANTILE:0.95`` interpolate linearly.  ``RATE``
+    is the increase a second of a value that only grows, from the first to the last sample of each series; a fall is a
+    new beginning at zero, and the rates of several series are added up.
 
     Raises:
         QueryError: there is no such aggregation.

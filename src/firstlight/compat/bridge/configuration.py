@@ -1,6 +1,6 @@
 """002's configuration: the keys of its "Integration Example", and those that Firstlight adds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta
@@ -84,6 +84,9 @@ class BridgeConfig(Group, frozen=True):
     loop_detection: LoopDetection = LoopDetection()
 
 
+_GROUPS = {leaf.path[:at] for leaf in leaves(BridgeConfig) for at, sign in enumerate(leaf.path) if sign == "."}
+
+
 def configuration(kind: type[G], given: Mapping[str, Any] | None) -> G:
     """Return a ``kind`` with what is ``given``, the rest as it is usual.
 
@@ -92,6 +95,17 @@ def configuration(kind: type[G], given: Mapping[str, Any] | None) -> G:
     """
     known = {leaf.path: leaf for leaf in leaves(kind)}
     values = {path: leaf.default for path, leaf in known.items()}
-    for path, one in from_mapping(given or {}, known, FROM).items():
+    for path, one in from_mapping(dict(_leaves_of(given or {})), known, FROM).items():
         values[path] = convert(known[path], one)
     return build(kind, values)
+
+
+def _leaves_of(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what is given by dotted path, empty groups of an unknown name, too."""
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and (value or path in _GROUPS):
+            yield from _leaves_of(value, f"{path}.")
+        else:
+            # Something must stand for an empty group, or nobody sees that it is unknown.
+            yield path, None if isinstance(value, Mapping) else value

@@ -72,9 +72,7 @@ class BridgeLogger:
 
     def detect_infinite_loop(self, event_data: Mapping[str, Any]) -> bool:
         """Count this event and return whether it seems to be in a loop; see :class:`~.loops.LoopGuard`."""
-        event = plain_fields(dict(event_data))
-        kind = (str(event.get("event_type", "")), str(event.get("source", "")))
-        return self.loops.is_nested(kind) or self.loops.is_repeated(event)
+        return self.loops.is_loop(plain_fields(dict(event_data)))
 
     def close(self) -> None:
         """Close the file; the next line opens it again."""

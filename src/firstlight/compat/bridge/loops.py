@@ -40,16 +40,15 @@ class LoopGuard:
         """Take a lock of its own, as a forked child does."""
         self._lock = Lock()
 
+    def is_loop(self, event: Mapping[str, Any]) -> bool:
+        """Count an event of plain values and return whether it is in a loop."""
+        kind = (str(event.get("event_type", "")), str(event.get("source", "")))
+        return self.is_nested(kind) or self._is_repeated(event)
+
     def is_nested(self, kind: Kind) -> bool:
         """Return whether ``kind`` is being handled by whoever records it now, or too much is."""
         handled = _handled.get()
         return (id(self), kind) in handled or len(handled) >= MAX_DEPTH
-
-    def is_repeated(self, event: Mapping[str, Any]) -> bool:
-        """Count a plain event and return whether it came too often."""
-        key = hash(_encode(event))
-        with self._lock:
-            return self._repetition.is_loop(key, time.monotonic_ns())
 
     @contextmanager
     def handling(self, kind: Kind) -> Iterator[None]:
@@ -59,3 +58,8 @@ class LoopGuard:
             yield
         finally:
             _handled.reset(token)
+
+    def _is_repeated(self, event: Mapping[str, Any]) -> bool:
+        key = hash(_encode(event))
+        with self._lock:
+            return self._repetition.is_loop(key, time.monotonic_ns())

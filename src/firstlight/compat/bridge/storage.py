@@ -4,7 +4,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
@@ -21,7 +22,12 @@ SERVICE = "bridge"
 RETRY_S = 1.0
 """How long a failure to open the lake is believed."""
 
-Row = Event | tuple[Series, int, float]
+SERIES_KEPT = 16_384
+"""Series whose identity is not computed anew for each sample."""
+
+Row = Event | tuple[Series, int, int, float]
+"""An event, or a series with its id, a time and a value."""
+
 _TEMPORARY = "temporary"
 _PERCENT = 100.0
 
@@ -34,6 +40,7 @@ class Storage:
 
     Attributes:
         path: the lake's directory.
+        series: returns the series of this process for a metric's name, labels and scope, and its id.
         problem: why the last attempt to keep something or to open the lake failed; empty when it did not.
     """
 
@@ -81,10 +88,6 @@ class Storage:
         """
         self._group.commit(row)
 
-    def series(self, name: str, labels: tuple[tuple[str, str], ...], scope: str) -> Series:
-        """Return the series of this process for a metric."""
-        return Series(name, labels, SERVICE, self._session_id, scope)
-
     def usage_percent(self) -> float:
         """Return how much of the budget, or of the whole disk where there is no budget, is in use.
 
@@ -118,7 +121,7 @@ class Storage:
         self._lake = None
         self._closed = False
         self._failed: tuple[float, FirstlightError] | None = None
-        self._session_id = identity().session_id
+        self.series = lru_cache(SERIES_KEPT)(_series_of(identity().session_id))
         self._resource = sender(SERVICE, {})()
 
     def _open(self) -> Lake:
@@ -142,7 +145,9 @@ class Storage:
             if isinstance(row, Event):
                 events.append(row)
             else:
-                batch.add_sample(*row)
+                series, series_id, time_ns, value = row
+                batch.series[series_id] = series
+                batch.samples.add(series_id, time_ns, value)
         if events:
             self._redactor.batch(events, [])
             batch.events = events
@@ -152,3 +157,11 @@ class Storage:
             self.problem = str(error)
             raise
         self.problem = ""
+
+
+def _series_of(session_id: str) -> Callable[[str, tuple[tuple[str, str], ...], str], tuple[Series, int]]:
+    def series(name: str, labels: tuple[tuple[str, str], ...], scope: str) -> tuple[Series, int]:
+        found = Series(name, labels, SERVICE, session_id, scope)
+        return found, found.id()
+
+    return series

@@ -237,7 +237,7 @@ class BridgeTelemetry:
 
     def _record_event(self, checked: Checked) -> Response:
         given = checked.event
-        if self.logger.detect_infinite_loop(given):
+        if self.logger.loops.is_loop(given):
             raise Refusal(LOOP_DETECTED, "Event appears to be in an infinite loop")
         event, time_ns, told = _stamped(checked)
         self._keep(_row(event, time_ns), "events_recorded")
@@ -254,7 +254,7 @@ class BridgeTelemetry:
         if isinstance(value, str):
             row: Row = _row(event, time_ns)
         else:
-            row = self._storage.series(name, sorted_labels(_labels(context)), METRICS_SOURCE), time_ns, float(value)
+            row = (*self._storage.series(name, sorted_labels(_labels(context)), METRICS_SOURCE), time_ns, float(value))
         self._keep(row, "metrics_recorded")
         self.monitors.show_metric(name, value, context, time_ns)
         return told

@@ -73,7 +73,7 @@ def check_event(event_data: object) -> Checked:
     data = event_data.get("data")
     if not isinstance(data, Mapping):
         errors.append("data is missing" if data is None else f"data must be a mapping, not {type(data).__name__}")
-    if "event_id" in event_data:
+    if event_data.get("event_id") is not None:
         errors += _name("event_id", event_data["event_id"])
     return Checked(_plain(event_data, errors), _time(event_data.get("timestamp"), errors), errors)
 
