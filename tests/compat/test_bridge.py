@@ -215,7 +215,6 @@ def test_the_error_handling_pattern(telemetry: BridgeTelemetry) -> None:
         "message": "ValueError: odd",
         "details": {"event_data": COMMAND},
     }
-    logger.close()
 
 
 def test_the_parts_of_the_core_logic(telemetry: BridgeTelemetry) -> None:

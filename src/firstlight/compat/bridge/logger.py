@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
-from logging.handlers import RotatingFileHandler
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -48,10 +48,9 @@ class BridgeLogger:
         given = config if isinstance(config, LoggerConfig) else configuration(LoggerConfig, config)
         self.loops = LoopGuard(limits or LoopDetection())
         self.path = Path(given.log_path).expanduser().absolute()
-        self._handlers: list[logging.Handler] = [_File(self.path, given)]
-        if given.enable_console:
-            self._handlers.append(_Console())
+        self._config = given
         self._redactor = Redactor()
+        self._complained_s = -_QUIET_S
         self.restart()
 
     def restart(self) -> None:
@@ -66,57 +65,40 @@ class BridgeLogger:
             UsageError: there is no such level.
         """
         line = self._line(entry, parse_level(log_level).name)
-        record = logging.LogRecord("bridge", logging.INFO, "", 0, line, None, None)
-        for handler in self._handlers:
-            handler.handle(record)
+        try:
+            with self._lock:
+                _append(self.path, line, self._config.rotate_bytes, self._config.keep_files)
+            if self._config.enable_console:
+                sys.stderr.write(line)
+        except OSError as error:
+            self._complain(error)
 
     def detect_infinite_loop(self, event_data: Mapping[str, Any]) -> bool:
         """Count this event and return whether it seems to be in a loop; see :class:`~.loops.LoopGuard`."""
         return self.loops.is_loop(plain_fields(dict(event_data)))
-
-    def close(self) -> None:
-        """Close the file; the next line opens it again."""
-        for handler in self._handlers:
-            handler.close()
 
     def _line(self, entry: Mapping[str, Any], level: str) -> str:
         shown = Event(0, "", attributes=plain_fields(dict(entry)))
         with self._lock:
             self._redactor.batch([shown], [])
         line = {"timestamp": recorded_text(time.time_ns()), "level": level, **shown.attributes}
-        return msgspec.json.encode(line).decode()
+        return f"{msgspec.json.encode(line).decode()}\n"
 
-
-class _Quiet(logging.Handler):
-    """A handler whose failures are said by the program's own log, at most once a minute."""
-
-    _said_s = -_QUIET_S
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the standard library's
+    def _complain(self, error: OSError) -> None:
         now_s = time.monotonic()
-        if now_s - self._said_s >= _QUIET_S:
-            self._said_s = now_s
-            _program_log.warning("the bridge cannot write its log: %s", sys.exc_info()[1])
+        if now_s - self._complained_s >= _QUIET_S:
+            self._complained_s = now_s
+            _program_log.warning("the bridge cannot write its log: %s", error)
 
 
-class _File(_Quiet, RotatingFileHandler):
-    def __init__(self, path: Path, config: LoggerConfig) -> None:
-        super().__init__(
-            path, maxBytes=config.rotate_bytes, backupCount=config.keep_files, encoding="utf-8", delay=True
-        )
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            self.handleError(record)
-            return
-        super().emit(record)
-
-
-class _Console(_Quiet):
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            sys.stderr.write(f"{self.format(record)}\n")
-        except OSError:
-            self.handleError(record)
+def _append(path: Path, line: str, rotate_bytes: int, keep_files: int) -> None:
+    """Add a line to the file, which is open for no longer than that: what is logged here is rare."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = line.encode()
+    if path.exists() and path.stat().st_size + len(data) > rotate_bytes:
+        names = [path, *(path.with_name(f"{path.name}.{n}") for n in range(1, keep_files + 1))]
+        for younger, older in reversed(list(pairwise(names))):
+            if younger.exists():
+                younger.replace(older)
+    with path.open("ab") as file:
+        file.write(data)

@@ -15,7 +15,7 @@ from firstlight.detect.repetition import Repetition
 MAX_DEPTH = 8
 """Events that monitors record about events that monitors recorded, and so on."""
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
 Kind = tuple[str, str]
 """An event's type and source; of a metric ``METRIC`` and its name."""
 

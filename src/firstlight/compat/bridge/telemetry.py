@@ -227,7 +227,6 @@ class BridgeTelemetry:
     def close(self) -> None:
         """Bring everything to the disk and close; calls are answered with STORAGE_FAILURE from then on."""
         self._at_exit()
-        self.logger.close()
 
     def __enter__(self) -> Self:
         return self

@@ -12,13 +12,13 @@ from firstlight.compat.bridge import times
 from firstlight.compat.bridge.errors import INVALID_EVENT, Refusal
 
 MAX_EVENT_BYTES = 2**20
-"""Of an event as JSON."""
+"""Of an event as MessagePack, which is how the lake writes it."""
 
 MAX_NAME_CHARS = 512
 """Of a type, a source and a metric's name."""
 
 MESSAGE = "Event validation failed."
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +122,10 @@ def _plain(value: Mapping[Any, Any], errors: list[str]) -> dict[str, Any]:
         found = msgspec.to_builtins(value, str_keys=True, enc_hook=_scalar)
         size = len(_encode(found))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        errors.append(f"not JSON: {error}")
+        errors.append(f"not plain JSON values: {error}")
         return {}
     if size > MAX_EVENT_BYTES:
-        errors.append(f"an event may have {MAX_EVENT_BYTES:,} bytes as JSON, this one has {size:,}")
+        errors.append(f"an event may have {MAX_EVENT_BYTES:,} bytes, this one has {size:,}")
     return dict(found) if isinstance(found, dict) else {}
 
 
@@ -133,4 +133,4 @@ def _scalar(value: Any) -> Any:
     """Return a NumPy scalar as Python's own, without importing NumPy."""
     if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):
         return value.item()
-    raise NotImplementedError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is no JSON value")
