@@ -110,7 +110,7 @@ def test_any_question_may_be_asked_in_sql(telemetry: BridgeTelemetry) -> None:
         telemetry.record_event({"event_type": "COMMAND", "source": "bridge.core", "data": data})
     asked = telemetry.sql(
         "WITH failures AS (SELECT attributes->'data'->>'kind' AS what, count(*) AS failed FROM events "
-        "WHERE subsystem = 'bridge' AND component = 'core' AND attributes->'data'->>'ok' = 'false' GROUP BY what) "
+        "WHERE subsystem = 'bridge' AND component = 'core' AND (attributes->'data'->>'ok') = 'false' GROUP BY what) "
         "SELECT what, max(value) AS slowest, any_value(failed) AS failed FROM metrics "
         "JOIN failures ON what = labels['kind'] WHERE name = $name GROUP BY ALL ORDER BY ALL",
         {"name": "took_ms"},
