@@ -1,5 +1,6 @@
 """The lake behind the bridge: opened when it is first needed, and again when it could not be."""
 
+import ctypes
 import os
 import shutil
 import tempfile
@@ -54,14 +55,14 @@ class Storage:
         self._redactor = Redactor()
         self._group: GroupCommit[Row] = GroupCommit(self._write)
         self._lake: Lake | None = None
-        # A child cannot use what its parent has open, nor close it.
-        self._inherited: list[Lake | None] = []
         self._begin()
         restart_in_children(self)
 
     def restart(self) -> None:
         """Begin anew in a forked child."""
-        self._inherited.append(self._lake)
+        # The threads of its database are the parent's: whoever destroyed it here, if only at the end, would wait for
+        # them for ever.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._lake))
         self._group.restart()
         self._begin()
 
