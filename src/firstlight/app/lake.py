@@ -8,11 +8,15 @@ from os import PathLike
 from typing import Any
 
 from firstlight.errors import Overloaded, StorageError
-from firstlight.model import Batch, Series
+from firstlight.model import Batch, Matcher, Series
+from firstlight.query.aggregate import Aggregated, Steps, aggregate
+from firstlight.query.event_counts import count_events
+from firstlight.query.last import LastSample, last
 from firstlight.query.rows import RowSet
+from firstlight.query.select import SeriesSamples, Window, select, window
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
-from firstlight.query.window import Window, window
 from firstlight.store import lakehouse
+from firstlight.store.backlog import Backlog
 from firstlight.store.delivery import newest, sender_of
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
@@ -39,10 +43,6 @@ class LakeLimits:
     rotate_s: float = DEFAULT_ROTATE_S
 
 
-MAX_UNSEALED_BYTES = 64 * 2**20
-"""Beyond this much unsealed log, appending is refused until the keeper has caught up: the tail is kept in memory."""
-
-
 _DEFAULT_LIMITS = LakeLimits()
 
 
@@ -60,7 +60,7 @@ class Lake:
         self._keeper: Keeper | None = None
         self._recovered: frozenset[bytes] = frozenset()
         self._newest: dict[bytes, bytes] = {}
-        self._unsealed = (0.0, 0)
+        self._backlog = Backlog(layout.wal)
 
     @classmethod
     def open(
@@ -109,9 +109,11 @@ class Lake:
         """
         if self._wal is None:
             raise StorageError("the lake is open for reading only; open it without read_only=True")
-        if self._unsealed_bytes() > MAX_UNSEALED_BYTES:
+        if self._backlog.is_full():
             raise Overloaded("sealing has fallen behind; see 'firstlight doctor'", 5.0)
-        self._wal.append(batches, batch_id)
+        appended_bytes = self._wal.append(batches, batch_id)
+        if delay_s := self._backlog.delay_s(appended_bytes):
+            time.sleep(delay_s)
 
     def was_recovered(self, batch_id: bytes) -> bool:
         """See :meth:`firstlight.ports.SignalStore.was_recovered`."""
@@ -124,20 +126,87 @@ class Lake:
         params: Sequence[Any] | Mapping[str, Any] | None = None,
         *,
         limit: int | None = None,
+        time_limit_s: float | None = None,
+        memory_limit_bytes: int | None = None,
         cancel: threading.Event | None = None,
     ) -> RowSet:
-        """Run one read-only statement; see :meth:`firstlight.ports.SignalReader.sql`.
+        """Run one read-only statement; see :meth:`firstlight.query.sql.SqlEngine.run`.
 
         Raises:
-            QueryError: the statement is wrong, may not run, took too long, or ``cancel`` was set.
+            QueryError: the statement is wrong, may not run, took too long or too much, or ``cancel`` was set.
+            StorageError: segments are missing.
         """
-        return self._sql.run(query, params, limit=limit, cancel=cancel)
+        return self._sql.run(
+            query,
+            params,
+            limit=limit,
+            time_limit_s=time_limit_s,
+            memory_limit_bytes=memory_limit_bytes,
+            cancel=cancel,
+        )
 
     def window(
         self, name: str, start_ns: int, end_ns: int, labels: Mapping[str, str] | None = None, field: str = "value"
     ) -> Window:
         """See :meth:`firstlight.ports.SignalReader.window`."""
         return window(self._reader, name, start_ns, end_ns, labels, field)
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, field: str | None = "value"
+    ) -> list[SeriesSamples]:
+        """Return the samples with ``start_ns <= time < end_ns`` of each series that meets all ``matchers``.
+
+        Times ascend.  Of several samples of a series at one time the one that was written last is returned.
+
+        Args:
+            matchers: conditions on labels.
+            start_ns: the first time.
+            end_ns: the first time that is too late.
+            field: only series of this field; None for all.
+
+        Raises:
+            QueryError: a matcher's value is no regular expression.
+            StorageError: a segment cannot be read.
+        """
+        return select(self._reader, matchers, start_ns, end_ns, field)
+
+    def aggregate(  # noqa: PLR0913, PLR0917 - a range is three numbers
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        step_ns: int,
+        how: str,
+        by: Sequence[str] | None = (),
+        field: str | None = "value",
+    ) -> list[Aggregated]:
+        """Draw samples together; see :func:`firstlight.query.aggregate.aggregate`.
+
+        Raises:
+            QueryError: no such aggregation, a bad range or a bad matcher.
+            StorageError: a segment cannot be read.
+        """
+        return aggregate(self._reader, matchers, Steps(start_ns, end_ns, step_ns), how, by, field)
+
+    def last(
+        self, matchers: Sequence[Matcher] = (), before_ns: int | None = None, field: str | None = "value"
+    ) -> list[LastSample]:
+        """Return the newest sample of each series; see :func:`firstlight.query.last.last`.
+
+        Raises:
+            QueryError: a matcher's value is no regular expression.
+            StorageError: a segment cannot be read.
+        """
+        return last(self._reader, matchers, before_ns, field)
+
+    def count_events(self, start_ns: int, end_ns: int, by: Sequence[str] = ("level",)) -> Mapping[tuple[Any, ...], int]:
+        """Return how many events there are of each kind; see :func:`firstlight.query.event_counts.count_events`.
+
+        Raises:
+            QueryError: events are not counted by that.
+            StorageError: a segment cannot be read.
+        """
+        return count_events(self._reader, start_ns, end_ns, by)
 
     def series(self) -> Mapping[int, Series]:
         """Return every series by id."""
@@ -162,11 +231,11 @@ class Lake:
             "appends": wal.frames if wal else 0,
             "appended_bytes": wal.bytes if wal else 0,
             "syncs": wal.syncs if wal else 0,
-            "seal_runs": keeper.runs if keeper else 0,
-            "seal_failures": keeper.failures if keeper else 0,
-            "seal_error": keeper.last_error if keeper else "",
-            "torn_bytes": keeper.torn_bytes if keeper else 0,
-            "quarantined": keeper.quarantined if keeper else 0,
+            "seal_runs": keeper.done.runs if keeper else 0,
+            "seal_failures": keeper.done.failures if keeper else 0,
+            "seal_error": keeper.done.last_error if keeper else "",
+            "torn_bytes": keeper.done.torn_bytes if keeper else 0,
+            "quarantined": keeper.done.quarantined if keeper else 0,
         }
 
     def close(self) -> None:
@@ -194,14 +263,3 @@ class Lake:
         if maintain:
             self._keeper = Keeper(self._layout, writer)
             self._keeper.start()
-
-    def _unsealed_bytes(self) -> int:
-        """Return the size of this process's logs, looked up once a second."""
-        assert self._wal is not None
-        now = time.monotonic()
-        looked_at, size = self._unsealed
-        if now - looked_at > 1.0:
-            paths = (self._layout.wal_path(self._wal.name, n) for n in self._layout.wal_files(self._wal.name))
-            size = sum(path.stat().st_size for path in paths if path.exists())
-            self._unsealed = now, size
-        return size

@@ -7,33 +7,38 @@ it through DuckDB.  Reading needs no engine: one transaction gives a snapshot, i
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from firstlight.errors import StorageError
+from firstlight.errors import StorageError, StorageFull
+from firstlight.store import schema
 from firstlight.store.delivery import without_older
 from firstlight.store.layout import FileKey, Layout
 
 _BUSY_TIMEOUT_S = 5.0
+_TICK_NS = 100_000_000  # many times the step of any file system's clock
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EVER_US = -(2**63), 2**63 - 1
 
 _IS_COMPLETE = "SELECT count(*) FROM ducklake_table WHERE table_name = ? AND end_snapshot IS NULL"
 _SNAPSHOT = "SELECT max(snapshot_id) FROM ducklake_snapshot"
 _SEGMENTS = (
-    "SELECT t.table_name, f.path, f.path_is_relative FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) "
-    "WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL ORDER BY f.data_file_id"
+    "SELECT t.table_name, f.path, f.path_is_relative, f.record_count, f.file_size_bytes, s.min_value, s.max_value, "
+    "coalesce(f.file_order, f.data_file_id), n.snapshot_time "
+    "FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) "
+    "LEFT JOIN ducklake_snapshot n ON n.snapshot_id = f.begin_snapshot "
+    "LEFT JOIN ducklake_column c ON c.table_id = f.table_id AND c.column_name = 'time' AND c.end_snapshot IS NULL "
+    "LEFT JOIN ducklake_file_column_stats s ON s.data_file_id = f.data_file_id AND s.column_id = c.column_id "
+    "WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL ORDER BY coalesce(f.file_order, f.data_file_id)"
 )
 _NOTES = (
     "SELECT commit_extra_info FROM ducklake_snapshot_changes WHERE snapshot_id > ? AND commit_extra_info IS NOT NULL"
-)
-_NEWEST = (
-    "SELECT t.table_name, max(s.max_value) FROM ducklake_file_column_stats s "
-    "JOIN ducklake_data_file f USING (data_file_id) JOIN ducklake_table t ON t.table_id = f.table_id "
-    "JOIN ducklake_column c ON c.table_id = f.table_id AND c.column_id = s.column_id AND c.end_snapshot IS NULL "
-    "WHERE c.column_name = 'time' AND f.end_snapshot IS NULL AND t.end_snapshot IS NULL GROUP BY t.table_name"
 )
 _TOTALS = (
     "SELECT t.table_name, count(f.data_file_id), coalesce(sum(f.record_count), 0), "
@@ -43,23 +48,48 @@ _TOTALS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed file of one table, never changed once it is written.
+
+    Attributes:
+        path: absolute.
+        rows: in it.
+        bytes: of the file.
+        begin_us: the oldest time in it, microseconds; 0 in a table without times.
+        end_us: the newest time in it; 0 likewise.
+        order: of two segments with rows of one moment, the one with the higher number was written later.
+        since_us: when it became part of the lake, microseconds; 0 where that is forgotten.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    begin_us: int
+    end_us: int
+    order: int = 0
+    since_us: int = 0
+
+    def touches(self, begin_us: int, end_us: int) -> bool:
+        """Return whether it may hold rows between two times, both included."""
+        return self.end_us >= begin_us and self.begin_us <= end_us
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The catalog at one moment.
 
     Attributes:
         number: DuckLake's snapshot id.
-        segments: paths of each table's segments, oldest first.
+        segments: each table's, oldest registration first.
         sealed: the log files whose rows are in them.
-        newest_us: the newest time in each table's segments, microseconds.
         unanswered: names of deliveries that may be sent again: the last ones in logs of writers that died, and the
             newest one of each sender that numbers them.
     """
 
     number: int
-    segments: dict[str, tuple[str, ...]]
+    segments: dict[str, tuple[Segment, ...]]
     sealed: frozenset[FileKey]
-    newest_us: dict[str, int]
     unanswered: frozenset[bytes]
 
 
@@ -81,15 +111,25 @@ class Catalog:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._known = Snapshot(-1, {}, frozenset(), {}, frozenset())
+        self._known = Snapshot(-1, {}, frozenset(), frozenset())
+        self._seen: _Marks = ()
+        self._lock = threading.Lock()
 
     def snapshot(self) -> Snapshot:
-        """Return the newest snapshot; asking again while nothing changed costs some 100 µs."""
+        """Return the newest snapshot; asking again while nothing changed costs some microseconds."""
+        with self._lock:
+            looked_ns, marks = time.time_ns(), _marks(self._layout)
+            if not marks or marks != self._seen:
+                self._known = self._newest()
+                # A file written just now may be written again without a later time or another size.
+                settled = all(abs(looked_ns - at_ns) > _TICK_NS for _, _, at_ns in marks)
+                self._seen = marks if settled else ()
+            return self._known
+
+    def _newest(self) -> Snapshot:
         with opened(self._layout) as database:
             number = int(database.execute(_SNAPSHOT).fetchone()[0])
-            if number != self._known.number:
-                self._known = self._read(database, number, self._known)
-            return self._known
+            return self._known if number == self._known.number else self._read(database, number, self._known)
 
     def totals(self) -> dict[str, Totals]:
         """Return the size of each table."""
@@ -97,18 +137,44 @@ class Catalog:
             return {name: Totals(*sizes) for name, *sizes in database.execute(_TOTALS)}
 
     def _read(self, database: sqlite3.Connection, number: int, before: Snapshot) -> Snapshot:
-        segments: dict[str, list[str]] = {}
-        for table, path, is_relative in database.execute(_SEGMENTS):
-            full = str(self._layout.table_dir(table) / path) if is_relative else path
-            segments.setdefault(table, []).append(full)
+        segments: dict[str, list[Segment]] = {}
+        for table, *row in database.execute(_SEGMENTS):
+            segments.setdefault(table, []).append(_segment(self._layout.table_dir(table), table, row))
         notes = [parse_note(text) for (text,) in database.execute(_NOTES, (before.number,))]
         return Snapshot(
             number,
-            {table: tuple(paths) for table, paths in segments.items()},
+            {table: tuple(found) for table, found in segments.items()},
             before.sealed.union(*(note.logs for note in notes)),
-            {table: _micros(text) for table, text in database.execute(_NEWEST)},
             without_older(before.unanswered.union(*(note.unanswered for note in notes))),
         )
+
+
+_Marks = tuple[tuple[int, int, int], ...]
+
+
+def _marks(layout: Layout) -> _Marks:
+    """Return what changes with every commit: number, size and time of SQLite's file and of its log."""
+    found = []
+    for path in (layout.catalog, layout.catalog.with_name(f"{layout.catalog.name}-wal")):
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            continue
+        found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+def _segment(directory: Path, table: str, row: Sequence[Any]) -> Segment:
+    path, is_relative, rows, size, oldest, newest, order, since = row
+    begin_us, end_us = (_micros(oldest), _micros(newest)) if oldest and newest else _times_without(table)
+    where = str(directory / path) if is_relative else path
+    return Segment(where, rows, size, begin_us, end_us, order, _micros(since) if since else 0)
+
+
+def _times_without(table: str) -> tuple[int, int]:
+    """Return the times of a segment that has no statistics of them: another engine may have written it."""
+    columns = schema.TABLES.get(table)
+    return (0, 0) if columns is None or "time" not in columns.names else _EVER_US
 
 
 def is_complete(layout: Layout, table: str) -> bool:
@@ -146,18 +212,19 @@ def parse_note(text: str) -> Note:
 
 
 @contextmanager
-def opened(layout: Layout) -> Iterator[sqlite3.Connection]:
-    """Open the catalog as SQLite, everything inside one transaction.
+def opened(layout: Layout, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+    """Open the catalog as SQLite, everything inside one transaction, which an exception undoes.
 
     Raises:
         StorageError: it is damaged, no database, or held by somebody for too long.
+        StorageFull: no space to write to it.
     """
     try:
         database = sqlite3.connect(_address(layout), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True)
     except sqlite3.Error as error:
         raise _unreadable(layout.catalog, error) from error
     try:
-        database.execute("BEGIN")
+        database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         yield database
         database.execute("COMMIT")
     except sqlite3.DatabaseError as error:
@@ -175,7 +242,9 @@ def _address(layout: Layout) -> str:
     return f"{layout.catalog.as_uri()}{'?mode=ro&immutable=1' if frozen else ''}"
 
 
-def _unreadable(path: Path, error: sqlite3.Error) -> StorageError:
+def _unreadable(path: Path, error: sqlite3.Error) -> StorageError | StorageFull:
+    if "full" in str(error):
+        return StorageFull(f"no space left for {path}; free some or choose another directory with --data DIR")
     return StorageError(f"cannot read the catalog {path}: {error}; see 'firstlight doctor'")
 
 
