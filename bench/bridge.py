@@ -16,7 +16,7 @@ from bench.harness import Bar, Benchmark, Contender, Figures, Group, Running
 from bench.lake_stores import size_of
 from firstlight.compat.bridge import BridgeTelemetry
 from firstlight.store.layout import Layout
-from firstlight.store.seal import seal
+from firstlight.store.seal import Sealer
 
 ROUNDS = 7
 THREADS = (1, 8, 32)
@@ -93,7 +93,7 @@ class Bridge:
 
     def finish(self) -> None:
         self._telemetry.close()
-        seal(Layout(self.folder))
+        Sealer(Layout(self.folder)).seal()
         shutil.rmtree(self.folder / "wal")
 
     def _asked(self, aggregation: str, by: Sequence[str] | None = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 from firstlight.compat.bridge import BridgeTelemetry
 from firstlight.errors import QueryError, UsageError
 from firstlight.store.layout import Layout
-from firstlight.store.seal import seal
+from firstlight.store.seal import Sealer
 
 SERIES = 100_000
 
@@ -135,7 +135,7 @@ def test_a_hundred_thousand_series_of_one_metric(tmp_path: Path) -> None:
         by_user = telemetry.get_metrics(["took_ms"], aggregation="LAST", group_by=["user"])["metrics"]["took_ms"]
         assert len(by_user["groups"]) == SERIES
     # And once more when all is sealed.
-    seal(Layout(tmp_path / "lake"))
+    Sealer(Layout(tmp_path / "lake")).seal()
     with BridgeTelemetry(config(tmp_path)) as telemetry:
         assert telemetry.lake.stats()["sealed_rows"]["samples"] == SERIES
         assert value_of(telemetry, "COUNT", "took_ms") == SERIES
@@ -233,7 +233,7 @@ def test_room_on_the_disk(tmp_path: Path) -> None:
             data = {"command_type": f"T{n % 9}", "command_id": str(n), "processing_time_ms": n % 500, "ok": n % 50 > 0}
             telemetry.record_event({"event_type": "COMMAND", "source": "bridge_core", "data": data})
             telemetry.record_metric("processing_time_ms", n % 500, {"worker": n % 100})
-    seal(Layout(tmp_path / "lake"))
+    Sealer(Layout(tmp_path / "lake")).seal()
     sizes = {
         table: sum(path.stat().st_size for path in (tmp_path / "lake" / "data" / "main" / table).glob("*.parquet"))
         for table in ("events", "samples")
