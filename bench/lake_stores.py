@@ -18,8 +18,9 @@ from bench import lake_workload as workload
 from bench.lake_workload import Rows
 from firstlight.app.lake import Lake
 from firstlight.model import Event
-from firstlight.store.layout import Layout
-from firstlight.store.seal import seal
+from firstlight.store import sweep
+from firstlight.store.layout import FileLock, Layout
+from firstlight.store.maintain import Maintenance
 
 SAMPLES_DIGEST = "SELECT count(*), sum(hash(series_id, time_ns, value)::HUGEINT) FROM metrics"
 EVENTS_DIGEST = (
@@ -78,6 +79,20 @@ def _children_cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def bring_to_rest(layout: Layout) -> None:
+    """Seal all logs, make one segment of each day, remove what that replaced."""
+    lock = FileLock(layout.keeper_lock)
+    lock.acquire(wait=True)
+    try:
+        maintenance = Maintenance(layout, lambda _: None)
+        while maintenance.round():
+            pass
+        maintenance.compact_all()
+        sweep.sweep(layout, grace_s=0.0)
+    finally:
+        lock.release()
+
+
 class _Embedded:
     is_server = False
 
@@ -124,8 +139,7 @@ class Firstlight(_Embedded):
 
     def finish(self) -> None:
         self._lake.close()
-        while seal(self._layout) is None:
-            time.sleep(0.1)
+        bring_to_rest(self._layout)
 
     def read(self, series: int) -> Sequence[float]:
         with Lake.open(self.folder, read_only=True) as lake:

@@ -8,7 +8,6 @@ from firstlight.app.destinations import destinations, made_at_once
 from firstlight.app.lake import Lake
 from firstlight.app.settings import recording
 from firstlight.app.telemetry import build, configure
-from firstlight.errors import Unavailable
 from firstlight.export.influx import InfluxExporter
 from firstlight.export.memory import MemoryExporter
 from firstlight.export.otlp import OtlpExporter
@@ -16,6 +15,7 @@ from firstlight.export.scrape import ScrapeExporter
 from firstlight.ports import Exporter
 from firstlight.sdk.delivery import Limits
 from firstlight.sdk.flow.ledger import Ledger, Rows
+from tests.export.http_receiver import HttpReceiver
 
 QUICK = Limits(linger_s=0.0)
 
@@ -80,21 +80,16 @@ def test_signals_that_nobody_wants_are_counted_as_dropped(tmp_path: Path) -> Non
     assert "unwanted" not in written
 
 
-def test_a_failed_delivery_of_the_wanted_part_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[object] = []
-
-    def export(_: object, batch: object) -> None:
-        tried.append(batch)
-        if len(tried) == 1:
-            raise Unavailable("not now", 0.0)
-
-    monkeypatch.setattr("firstlight.export.otlp.OtlpExporter.export", export)
-    telemetry = build(QUICK, {})
-    configure("shop", telemetry=telemetry, environ={"OTEL_METRICS_EXPORTER": "none"})
-    telemetry.event("step")
-    assert telemetry.flush()
-    telemetry.shutdown()
-    assert tried[0] is tried[1]
+def test_a_failed_delivery_of_the_wanted_part_is_tried_again_under_its_number() -> None:
+    with HttpReceiver((200, {}, b"")) as receiver:
+        receiver.hang_up_next = True
+        telemetry = build(QUICK, {})
+        configure("shop", endpoint=receiver.url, telemetry=telemetry, environ={"OTEL_METRICS_EXPORTER": "none"})
+        telemetry.event("step")
+        assert telemetry.flush(30.0)
+        telemetry.shutdown()
+    numbers = [headers["Firstlight-Delivery"] for _, headers, _ in [*receiver.hung_up, *receiver.got]]
+    assert numbers == [numbers[0]] * 2
     assert telemetry.counts().exported.events == 1
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.app import lake as lake_module
 from firstlight.app.lake import Lake, LakeLimits
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Event, Resource, Series
+from firstlight.store import backlog
 
 PYTHON = [sys.executable, "-c"]
 RECORD = """
@@ -145,10 +145,10 @@ def test_a_missing_lake_is_not_made_by_reading(tmp_path: Path) -> None:
 
 
 def test_appending_is_refused_while_sealing_is_far_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lake_module, "MAX_UNSEALED_BYTES", 100)
+    monkeypatch.setattr(backlog, "MOST_BYTES", 100)
+    monkeypatch.setattr(backlog, "LOOK_EVERY_S", 0.0)
     with Lake.open(tmp_path, maintain=False) as lake:
         lake.append([event("x" * 200)])
-        lake._unsealed = (0.0, 0)
         with pytest.raises(Overloaded):
             lake.append([event("y")])
         assert names(lake) == ["x" * 200]

@@ -134,7 +134,7 @@ def test_switched_off_and_on_again() -> None:
     assert memory.spans == []
 
 
-def test_disabled_from_the_start_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disabled_from_the_start_nothing_is_started() -> None:
     before = set(threading.enumerate())
     telemetry = build(environ={"FIRSTLIGHT_RECORDING_ENABLED": "false"})
     configure("shop", data="/no/such/place", telemetry=telemetry, environ={"OTEL_SDK_DISABLED": "true"})
@@ -173,7 +173,7 @@ def test_a_wrong_change_changes_nothing(changes: dict[str, object]) -> None:
 
 
 def test_a_recorder_without_settings_has_none_to_change() -> None:
-    bare = Telemetry(Delivery(lambda _: MemoryExporter(), lambda: None))  # type: ignore[arg-type, return-value]
+    bare = Telemetry(Delivery(lambda _: MemoryExporter(), lambda: None))
     with pytest.raises(UsageError):
         update_settings({"recording.level": "debug"}, bare)
 

@@ -106,7 +106,6 @@ def ask(port: int, times: int) -> None:
 def programs(kind: str, home: Path, port: int) -> list[str]:
     bind = f"127.0.0.1:{port}"
     if kind == "gunicorn":
-        pytest.importorskip("gunicorn")
         return ["-m", "gunicorn", "--preload", "--workers", "4", "--no-control-socket", "--bind", bind, "app:app"]
     if kind == "uvicorn":
         return ["-m", "uvicorn", "--port", str(port), "--workers", "2", "app:app"]

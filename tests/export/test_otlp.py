@@ -1,11 +1,8 @@
-import gzip
 import json
 import os
 from collections.abc import Callable, Iterator
 from email.message import Message
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from time import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,64 +18,13 @@ from firstlight.export.connection import Tls
 from firstlight.export.otlp import OtlpExporter
 from firstlight.model import Batch, Event, Resource
 from firstlight.testing import check_exporter, sample_batch
+from tests.export.http_receiver import HttpReceiver
 
-Answer = tuple[int, dict[str, str], bytes]
 REQUESTS: dict[str, Any] = {
     "logs": ExportLogsServiceRequest,
     "metrics": ExportMetricsServiceRequest,
     "traces": ExportTraceServiceRequest,
 }
-
-
-class Collector:
-    """Answers as scripted, then with 200; keeps what it got."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = []
-        self.got: list[tuple[str, dict[str, str], dict[str, Any]]] = []
-        self.connections = 0
-        self.hang_up_next = False
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def setup(self) -> None:
-                collector.connections += 1
-                super().setup()
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if collector.hang_up_next:
-                    collector.hang_up_next = False
-                    self.close_connection = True
-                    return
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                collector.got.append((self.path, dict(self.headers), read(self.path, self.headers, body)))
-                status, headers, answer = collector.answers.pop(0) if collector.answers else (200, {}, b"{}")
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 def read(path: str, headers: Message, body: bytes) -> dict[str, Any]:
@@ -88,14 +34,13 @@ def read(path: str, headers: Message, body: bytes) -> dict[str, Any]:
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    made = Collector()
-    yield made
-    made.stop()
+def collector() -> Iterator[HttpReceiver]:
+    with HttpReceiver((200, {}, b"{}"), read) as made:
+        yield made
 
 
 @pytest.fixture
-def exporter(collector: Collector) -> Iterator[OtlpExporter]:
+def exporter(collector: HttpReceiver) -> Iterator[OtlpExporter]:
     made = OtlpExporter(collector.url, token="secret", headers={"X-Tenant": "a"}, protocol="json", retry_for_s=0.5)
     yield made
     made.close()
@@ -107,7 +52,7 @@ def logs(count: int = 1) -> Batch:
     return batch
 
 
-def test_each_signal_goes_to_its_path_over_one_connection(collector: Collector, exporter: OtlpExporter) -> None:
+def test_each_signal_goes_to_its_path_over_one_connection(collector: HttpReceiver, exporter: OtlpExporter) -> None:
     exporter.export(sample_batch())
     exporter.export(logs())
     assert [path for path, _, _ in collector.got] == ["/v1/traces", "/v1/metrics", "/v1/logs", "/v1/logs"]
@@ -119,11 +64,11 @@ def test_each_signal_goes_to_its_path_over_one_connection(collector: Collector, 
     assert body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"] == "pay"
 
 
-def test_it_keeps_the_contract(collector: Collector) -> None:
+def test_it_keeps_the_contract(collector: HttpReceiver) -> None:
     check_exporter(lambda: OtlpExporter(collector.url))
 
 
-def test_long_bodies_are_compressed(collector: Collector, exporter: OtlpExporter) -> None:
+def test_long_bodies_are_compressed(collector: HttpReceiver, exporter: OtlpExporter) -> None:
     exporter.export(logs(1))
     exporter.export(logs(100))
     short, long = collector.got
@@ -132,7 +77,7 @@ def test_long_bodies_are_compressed(collector: Collector, exporter: OtlpExporter
     assert len(long[2]["resourceLogs"][0]["scopeLogs"][0]["logRecords"]) == 100
 
 
-def test_a_path_in_the_endpoint_is_kept(collector: Collector) -> None:
+def test_a_path_in_the_endpoint_is_kept(collector: HttpReceiver) -> None:
     exporter = OtlpExporter(f"{collector.url}/otlp/")
     exporter.export(logs())
     exporter.close()
@@ -140,7 +85,7 @@ def test_a_path_in_the_endpoint_is_kept(collector: Collector) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_what_may_be_sent_again_is(collector: Collector, exporter: OtlpExporter, status: int) -> None:
+def test_what_may_be_sent_again_is(collector: HttpReceiver, exporter: OtlpExporter, status: int) -> None:
     collector.answers = [(status, {"Retry-After": "0"}, b""), (status, {"Retry-After": "0.01"}, b"")]
     exporter.export(logs())
     assert len(collector.got) == 3
@@ -148,7 +93,7 @@ def test_what_may_be_sent_again_is(collector: Collector, exporter: OtlpExporter,
 
 @pytest.mark.parametrize("after", [lambda: "3600", lambda: formatdate(time() + 3600, usegmt=True)], ids=["s", "date"])
 def test_a_long_wait_is_left_to_the_caller(
-    collector: Collector, exporter: OtlpExporter, after: Callable[[], str]
+    collector: HttpReceiver, exporter: OtlpExporter, after: Callable[[], str]
 ) -> None:
     collector.answers = [(503, {"Retry-After": after()}, b"")]
     with pytest.raises(Unavailable) as raised:
@@ -157,14 +102,16 @@ def test_a_long_wait_is_left_to_the_caller(
     assert len(collector.got) == 1
 
 
-def test_trying_again_without_advice_ends(collector: Collector, exporter: OtlpExporter) -> None:
+def test_trying_again_without_advice_ends(collector: HttpReceiver, exporter: OtlpExporter) -> None:
     collector.answers = [(503, {"Retry-After": "soon"}, b"")] * 50
     with pytest.raises(Unavailable):
         exporter.export(logs())
     assert 1 <= len(collector.got) < 50
 
 
-def test_after_a_failure_the_same_batch_goes_on_where_it_stopped(collector: Collector, exporter: OtlpExporter) -> None:
+def test_after_a_failure_the_same_batch_goes_on_where_it_stopped(
+    collector: HttpReceiver, exporter: OtlpExporter
+) -> None:
     collector.answers = [(200, {}, b"{}"), (503, {"Retry-After": "60"}, b"")]
     batch = sample_batch()
     with pytest.raises(Unavailable):
@@ -173,7 +120,7 @@ def test_after_a_failure_the_same_batch_goes_on_where_it_stopped(collector: Coll
     assert [path for path, _, _ in collector.got] == ["/v1/traces", "/v1/metrics", "/v1/metrics", "/v1/logs"]
 
 
-def test_what_is_turned_down_for_good_is_told_and_the_rest_delivered(collector: Collector) -> None:
+def test_what_is_turned_down_for_good_is_told_and_the_rest_delivered(collector: HttpReceiver) -> None:
     heard: list[tuple[str, int, str]] = []
     exporter = OtlpExporter(collector.url, protocol="json", on_rejected=lambda *args: heard.append(args))
     partial = b'{"partialSuccess": {"rejectedDataPoints": "2", "errorMessage": "too old"}}'
@@ -186,7 +133,7 @@ def test_what_is_turned_down_for_good_is_told_and_the_rest_delivered(collector: 
     assert heard[1][2] == "too old"
 
 
-def test_without_a_listener_it_raises(collector: Collector, exporter: OtlpExporter) -> None:
+def test_without_a_listener_it_raises(collector: HttpReceiver, exporter: OtlpExporter) -> None:
     collector.answers = [(413, {}, b"too long")]
     with pytest.raises(FirstlightError, match=r"1 rows of logs: .* 413: too long") as raised:
         exporter.export(logs())
@@ -194,13 +141,13 @@ def test_without_a_listener_it_raises(collector: Collector, exporter: OtlpExport
 
 
 @pytest.mark.parametrize("answer", [b"", b"not json", b"[]", b'{"partialSuccess": null}', b'{"partialSuccess": 3}'])
-def test_odd_answers_of_success_are_success(collector: Collector, exporter: OtlpExporter, answer: bytes) -> None:
+def test_odd_answers_of_success_are_success(collector: HttpReceiver, exporter: OtlpExporter, answer: bytes) -> None:
     collector.answers = [(200, {}, answer)]
     exporter.export(logs())
 
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again(
-    collector: Collector, exporter: OtlpExporter
+    collector: HttpReceiver, exporter: OtlpExporter
 ) -> None:
     exporter.export(logs())
     collector.hang_up_next = True
@@ -209,7 +156,7 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again(
     assert collector.connections == 2
 
 
-def test_nobody_there_says_what_to_do(collector: Collector) -> None:
+def test_nobody_there_says_what_to_do(collector: HttpReceiver) -> None:
     exporter = OtlpExporter("http://127.0.0.1:9")
     with pytest.raises(NotReachable, match=r"http://127\.0\.0\.1:9.*firstlight up"):
         exporter.export(logs())
@@ -223,7 +170,7 @@ def test_a_wrong_endpoint_is_refused_at_once(endpoint: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_uses_a_connection_of_its_own(collector: Collector, exporter: OtlpExporter) -> None:
+def test_a_forked_child_uses_a_connection_of_its_own(collector: HttpReceiver, exporter: OtlpExporter) -> None:
     exporter.export(logs())
     child = os.fork()
     if child == 0:
@@ -240,9 +187,9 @@ def test_a_forked_child_uses_a_connection_of_its_own(collector: Collector, expor
     assert int(numbers[0][1]) < int(numbers[2][1])
 
 
-def test_protobuf_carries_the_same(collector: Collector) -> None:
+def test_protobuf_carries_the_same(collector: HttpReceiver) -> None:
     for protocol, content_type in (("protobuf", "application/x-protobuf"), ("json", "application/json")):
-        exporter = OtlpExporter(collector.url, protocol=protocol)  # type: ignore[arg-type]
+        exporter = OtlpExporter(collector.url, protocol=protocol)
         exporter.export(logs(3))
         exporter.close()
         assert collector.got[-1][1]["Content-Type"] == content_type
@@ -265,7 +212,7 @@ def records(body: dict[str, Any]) -> list[dict[str, Any]]:
         (b"no protobuf", []),
     ],
 )
-def test_a_partial_success_in_protobuf_is_told(collector: Collector, answer: bytes, heard: list[Any]) -> None:
+def test_a_partial_success_in_protobuf_is_told(collector: HttpReceiver, answer: bytes, heard: list[Any]) -> None:
     told: list[Any] = []
     exporter = OtlpExporter(collector.url, on_rejected=lambda *args: told.append(args))
     collector.answers = [(200, {}, answer)]
@@ -274,7 +221,7 @@ def test_a_partial_success_in_protobuf_is_told(collector: Collector, answer: byt
     assert told == heard
 
 
-def test_signals_may_go_elsewhere_with_headers_of_their_own(collector: Collector) -> None:
+def test_signals_may_go_elsewhere_with_headers_of_their_own(collector: HttpReceiver) -> None:
     exporter = OtlpExporter(
         f"{collector.url}/otlp",
         headers={"X-Tenant": "a"},
@@ -290,7 +237,7 @@ def test_signals_may_go_elsewhere_with_headers_of_their_own(collector: Collector
     ]
 
 
-def test_compression_can_be_left_out(collector: Collector) -> None:
+def test_compression_can_be_left_out(collector: HttpReceiver) -> None:
     exporter = OtlpExporter(collector.url, compression="none")
     exporter.export(logs(500))
     exporter.close()
@@ -314,7 +261,7 @@ def test_what_cannot_be_used_is_refused_at_once(wrong: dict[str, Any]) -> None:
         OtlpExporter(**wrong)
 
 
-def test_each_request_has_its_number_and_a_repeat_the_same(collector: Collector, exporter: OtlpExporter) -> None:
+def test_each_request_has_its_number_and_a_repeat_the_same(collector: HttpReceiver, exporter: OtlpExporter) -> None:
     collector.answers = [(200, {}, b"{}"), (503, {"Retry-After": "60"}, b"")]
     batch = sample_batch()
     with pytest.raises(Unavailable):
@@ -329,7 +276,7 @@ def test_each_request_has_its_number_and_a_repeat_the_same(collector: Collector,
     assert traces < metrics == again < more < last
 
 
-def test_a_batch_may_be_numbered_by_who_keeps_it(collector: Collector, exporter: OtlpExporter) -> None:
+def test_a_batch_may_be_numbered_by_who_keeps_it(collector: HttpReceiver, exporter: OtlpExporter) -> None:
     for _ in range(2):
         exporter.export_named(logs(), "00112233445566ff", 7)
     first, second = (headers["Firstlight-Delivery"] for _, headers, _ in collector.got)

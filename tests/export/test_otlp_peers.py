@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import ssl
 import subprocess
 import time
@@ -20,28 +19,13 @@ from firstlight.export.connection import Tls
 from firstlight.export.otlp import OtlpExporter, Protocol
 from firstlight.model import Batch, Exemplar, Kind, Resource, Series
 from firstlight.testing import sample_batch
-from tests.peers import peer
+from tests.peers import victoria_metrics
 
 
 @pytest.fixture(scope="module")
-def victoria_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program, directory = peer("victoria-metrics"), tmp_path_factory.mktemp("victoria")
-    log = directory / "log"
-    arguments = [f"-storageDataPath={directory / 'data'}", "-httpListenAddr=127.0.0.1:0", "-retentionPeriod=100y"]
-    with log.open("wb") as output, subprocess.Popen([program, *arguments], stdout=output, stderr=output) as process:
-        try:
-            yield f"http://{address_in(log, process)}"
-        finally:
-            process.send_signal(signal.SIGKILL)
-
-
-def address_in(log: Path, process: subprocess.Popen[bytes]) -> str:
-    while process.poll() is None:
-        for line in log.read_text().splitlines():
-            if "started server at http://127.0.0.1:" in line or "pprof handlers are exposed at http" in line:
-                return line.split("http://", 1)[1].split("/")[0]
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
+def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with victoria_metrics(tmp_path_factory.mktemp("victoria")) as url:
+        yield url
 
 
 def measured(service: str, now_ns: int) -> Batch:
@@ -65,26 +49,26 @@ def measured(service: str, now_ns: int) -> Batch:
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
-def test_victoria_metrics_takes_it(victoria_metrics: str, compression: str) -> None:
+def test_victoria_metrics_takes_it(victoria: str, compression: str) -> None:
     now_ns, service = time.time_ns(), f"shop-{compression}"
     exporter = OtlpExporter(
-        victoria_metrics,
-        endpoints={"metrics": f"{victoria_metrics}/opentelemetry/v1/metrics"},
-        compression=compression,  # type: ignore[arg-type]
+        victoria,
+        endpoints={"metrics": f"{victoria}/opentelemetry/v1/metrics"},
+        compression=compression,
     )
     exporter.export(measured(service, now_ns))
     exporter.close()
-    with urlopen(f"{victoria_metrics}/internal/force_flush"):
+    with urlopen(f"{victoria}/internal/force_flush"):
         pass
 
     def ask(query: str) -> dict[str, str]:
-        url = f"{victoria_metrics}/api/v1/query?query={quote(query)}&time={now_ns // 10**9 + 1}&nocache=1"
+        url = f"{victoria}/api/v1/query?query={quote(query)}&time={now_ns // 10**9 + 1}&nocache=1"
         with urlopen(url) as answer:
             found = json.load(answer)["data"]["result"]
         name = next((key for key in ("currency", "q", "le") if any(key in one["metric"] for one in found)), "")
         return {one["metric"].get(name, ""): one["value"][1] for one in found}
 
-    chosen = '{"service.name"="%s"}' % service  # noqa: UP031 - braces are the query's
+    chosen = f'{{"service.name"="{service}"}}'
     assert ask(f"orders_total{chosen}") == {"EUR": "42"}
     assert ask(f"queue_length{chosen}") == {'a "b",\\c': "-1.5"}
     assert ask(f"wait_bucket{chosen}") == {"0.5": "1", "+Inf": "3"}

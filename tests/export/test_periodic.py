@@ -105,7 +105,7 @@ def test_closing_delivers_or_counts_the_rest() -> None:
 @pytest.mark.parametrize("options", [{"interval_s": 0.0}, {"max_rows": 0}])
 def test_intervals_and_rows_are_above_zero(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="above zero"):
-        PeriodicExporter(Plain(), **options)  # type: ignore[arg-type]
+        PeriodicExporter(Plain(), **options)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

@@ -1,6 +1,7 @@
 """A program that records at a rate, by way of a spool: ``python outage_client.py URL DIRECTORY EVENTS PER_S [WAIT]``.
 
-It prints its counts as JSON.  With ``WAIT`` it does not end by itself but says when everything is on disk.
+It prints its counts as JSON.  With ``WAIT`` it does not end by itself but says when everything is on disk.  Its queue
+has room for each: a receiver that is slow, as on a busy machine, costs none of them; one that is away is what counts.
 """
 
 import json
@@ -33,7 +34,7 @@ def spooled(url: str, directory: str, ledger: Ledger) -> SpoolExporter:
 def main(url: str, directory: str, events: int, per_s: float, *options: str) -> None:
     resource = Resource("outage")
     delivery = Delivery(lambda ledger: spooled(url, directory, ledger), lambda: resource)
-    telemetry = Telemetry(delivery, Limits(queue_rows=2000, linger_s=0.05, exit_s=1.0))
+    telemetry = Telemetry(delivery, Limits(queue_rows=events + 2000, linger_s=0.05, exit_s=1.0))
     telemetry.deliver(delivery)
     log = telemetry.scope("client")
     started_s = time.monotonic()

@@ -43,7 +43,8 @@ class Hub:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self._process.stdout is not None
         lines = list(iter_until(self._process.stdout.readline, r"http://127\.0\.0\.1:\d+"))
-        assert lines, "the hub said no address"
+        assert lines, "the hub said nothing"
+        assert self.url in lines[-1], "".join(lines)
 
     def kill(self) -> None:
         process, self._process = self._process, None
@@ -136,7 +137,7 @@ def stored(data: Path) -> tuple[int, int, int]:
         "coalesce(max(CAST(json_extract(attributes, '$.number') AS BIGINT)), -1) FROM events WHERE service = 'outage'"
     )
     with Lake.open(data, read_only=True) as lake:
-        return tuple(lake.sql(query).rows[0])  # type: ignore[return-value]
+        return tuple(lake.sql(query).rows[0])
 
 
 def test_each_event_is_stored_once_across_an_outage(hub: Hub, tmp_path: Path) -> None:

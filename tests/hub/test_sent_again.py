@@ -50,7 +50,7 @@ def test_the_next_hub_knows_it_too_sealed_or_not(tmp_path: Path) -> None:
 def test_what_a_living_hub_sealed_is_known_to_the_next(tmp_path: Path) -> None:
     with hub(tmp_path) as client:
         assert client.send_logs(logs(3), **NUMBER).status == 200
-        wal = client.server.platform.store._wal  # type: ignore[attr-defined]
+        wal = client.server.platform.store._wal
         with wal._write_lock:
             wal._rotate()
         for number in range(300):

@@ -13,7 +13,8 @@ from firstlight.app.lake import Lake
 from firstlight.app.presence import find
 from firstlight.app.settings import load
 from firstlight.errors import NotReachable, StorageError
-from firstlight.hub.server import listen, running, url_of
+from firstlight.hub.server import bind, listen, running, url_of
+from firstlight.store.layout import FileLock
 from tests.hub.serving import hub, logs
 
 PROGRAM = """
@@ -88,7 +89,8 @@ def test_a_second_hub_on_the_same_data_is_refused_with_the_firsts_address(tmp_pa
 
 
 def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
-    with listen("127.0.0.1", 0) as taken:
+    with bind("127.0.0.1", 0) as taken:
+        listen(taken, "127.0.0.1")
         port = taken.getsockname()[1]
         with pytest.raises(NotReachable, match=f"port {port} is in use.*--port {port + 1}"):
             running(settings(tmp_path / "lake", port)).__enter__()
@@ -98,7 +100,44 @@ def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid"])
 def test_a_foreign_address_is_named(host) -> None:
     with pytest.raises(NotReachable, match="try --host 127"):
-        listen(host, 0)
+        bind(host, 0)
+
+
+def test_two_that_start_at_once_do_not_share_a_port() -> None:
+    with bind("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with bind("127.0.0.1", port) as second:
+            listen(first, "127.0.0.1")
+            with pytest.raises(NotReachable, match=f"port {port} is in use"):
+                listen(second, "127.0.0.1")
+
+
+def test_nobody_waits_for_a_hub_that_is_still_opening_its_lake(tmp_path: Path) -> None:
+    with bind("127.0.0.1", 0) as found:
+        port = found.getsockname()[1]
+    entered, leave = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with running(settings(tmp_path, port)):
+            entered.set()
+            leave.wait()
+
+    making = FileLock(tmp_path / "create.lock")
+    assert making.acquire()
+    starting = threading.Thread(target=run)
+    starting.start()
+    try:
+        while starting.is_alive() and not (tmp_path / "wal").is_dir():
+            starting.join(0.01)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        making.release()
+        assert entered.wait(60)
+        socket.create_connection(("127.0.0.1", port)).close()
+    finally:
+        making.release()
+        leave.set()
+        starting.join()
 
 
 def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -7,15 +7,8 @@ from firstlight.export.memory import MemoryExporter
 from firstlight.model import Event, Level, Resource
 from firstlight.model import Span as SpanRow
 from firstlight.sdk import subsystems
-from firstlight.sdk.client import Delivery, Limits, Telemetry
+from firstlight.sdk.client import Delivery, Telemetry
 from firstlight.testing import Capture, capture
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    made = Telemetry(Delivery(lambda _: MemoryExporter(), Resource), Limits(linger_s=0.0))
-    yield made
-    made.shutdown()
 
 
 @pytest.fixture

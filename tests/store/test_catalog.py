@@ -5,7 +5,7 @@ from firstlight.store import lakehouse
 from firstlight.store.catalog import Catalog
 from firstlight.store.layout import Layout
 from firstlight.store.reader import LakeReader
-from firstlight.store.seal import seal
+from firstlight.store.seal import Sealer
 from firstlight.store.wal import WalWriter
 from tests.store.test_seal import DAY_NS, START_NS, full_batch
 
@@ -20,7 +20,7 @@ def sealed_lake(path: Path) -> Layout:
     wal = WalWriter(layout)
     wal.append([full_batch()])
     wal.close()
-    assert seal(layout) is not None
+    assert Sealer(layout).seal() is not None
     return layout
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from firstlight import plugins
 from firstlight.app.recording import (
@@ -34,7 +35,7 @@ def destinations(settings: RecordingSettings, default_data: Path) -> MakeExporte
     wanted = places_of(settings)
     places = _files(settings.output)
     if "lake" in wanted:
-        places["lake"] = _lake(settings.data or str(default_data))
+        places["lake"] = _loaded("lake", settings.data or str(default_data))
     if "scrape" in wanted:
         places["scrape"] = _scraped(settings.scrape, settings.output)
     if "influxdb_http" in wanted:
@@ -110,27 +111,17 @@ def _metric_names(output: OutputSettings) -> dict[str, str]:
     return {"events_total": output.events_metric, "operation_duration_ms": output.duration_metric}
 
 
-def _lake(directory: str) -> MakeExporter:
-    def make(_: Ledger) -> Exporter:
-        made: Exporter = plugins.load("exporter", "lake")(directory)
-        return made
-
-    return make
-
-
 def _scraped(scrape: ScrapeSettings, output: OutputSettings) -> MakeExporter:
-    def make(_: Ledger) -> Exporter:
-        made: Exporter = plugins.load("exporter", "scrape")(scrape.port, scrape.host, **_metric_names(output))
-        return made
-
-    return make
+    return _loaded("scrape", scrape.port, scrape.host, **_metric_names(output))
 
 
 def _influx(influx: InfluxSettings) -> MakeExporter:
+    return _loaded("influxdb_http", influx.endpoint, database=influx.database, org=influx.org, token=influx.token)
+
+
+def _loaded(name: str, *arguments: Any, **options: Any) -> MakeExporter:
     def make(_: Ledger) -> Exporter:
-        made: Exporter = plugins.load("exporter", "influxdb_http")(
-            influx.endpoint, database=influx.database, org=influx.org, token=influx.token
-        )
+        made: Exporter = plugins.load("exporter", name)(*arguments, **options)
         return made
 
     return make

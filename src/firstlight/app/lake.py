@@ -18,6 +18,7 @@ from firstlight.query.rows import RowSet
 from firstlight.query.select import SeriesSamples, Window, select, window
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
 from firstlight.store import lakehouse
+from firstlight.store.backlog import Backlog
 from firstlight.store.delivery import newest, sender_of
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
@@ -46,10 +47,6 @@ class LakeLimits:
     series: SeriesLimits = field(default_factory=SeriesLimits)
 
 
-MAX_UNSEALED_BYTES = 64 * 2**20
-"""Beyond this much unsealed log, appending is refused until the keeper has caught up: the tail is kept in memory."""
-
-
 _DEFAULT_LIMITS = LakeLimits()
 _SHOWN = 10
 
@@ -68,7 +65,7 @@ class Lake:
         self._keeper: Keeper | None = None
         self._recovered: frozenset[bytes] = frozenset()
         self._newest: dict[bytes, bytes] = {}
-        self._unsealed = (0.0, 0)
+        self._backlog = Backlog(layout.wal)
         self._admission: SeriesAdmission | None = None
 
     @classmethod
@@ -121,10 +118,12 @@ class Lake:
         """
         if self._wal is None:
             raise StorageError("the lake is open for reading only; open it without read_only=True")
-        if self._unsealed_bytes() > MAX_UNSEALED_BYTES:
+        if self._backlog.is_full():
             raise Overloaded("sealing has fallen behind; see 'firstlight doctor'", 5.0)
         assert self._admission is not None
-        self._wal.append(self._admission.admit(batches), batch_id)
+        appended_bytes = self._wal.append(self._admission.admit(batches), batch_id)
+        if delay_s := self._backlog.delay_s(appended_bytes):
+            time.sleep(delay_s)
 
     def was_recovered(self, batch_id: bytes) -> bool:
         """See :meth:`firstlight.ports.SignalStore.was_recovered`."""
@@ -243,13 +242,13 @@ class Lake:
             "appends": wal.frames if wal else 0,
             "appended_bytes": wal.bytes if wal else 0,
             "syncs": wal.syncs if wal else 0,
-            "seal_runs": keeper.runs if keeper else 0,
-            "seal_failures": keeper.failures if keeper else 0,
-            "seal_error": keeper.last_error if keeper else "",
             "refused_samples": refused_by_reason(refused),
             "refused_metrics": [[metric, reason, count] for (reason, metric), count in refused.most_common(_SHOWN)],
-            "torn_bytes": keeper.torn_bytes if keeper else 0,
-            "quarantined": keeper.quarantined if keeper else 0,
+            "seal_runs": keeper.done.runs if keeper else 0,
+            "seal_failures": keeper.done.failures if keeper else 0,
+            "seal_error": keeper.done.last_error if keeper else "",
+            "torn_bytes": keeper.done.torn_bytes if keeper else 0,
+            "quarantined": keeper.done.quarantined if keeper else 0,
         }
 
     def close(self) -> None:
@@ -277,14 +276,3 @@ class Lake:
         if maintain:
             self._keeper = Keeper(self._layout, writer)
             self._keeper.start()
-
-    def _unsealed_bytes(self) -> int:
-        """Return the size of this process's logs, looked up once a second."""
-        assert self._wal is not None
-        now = time.monotonic()
-        looked_at, size = self._unsealed
-        if now - looked_at > 1.0:
-            paths = (self._layout.wal_path(self._wal.name, n) for n in self._layout.wal_files(self._wal.name))
-            size = sum(path.stat().st_size for path in paths if path.exists())
-            self._unsealed = now, size
-        return size

@@ -87,29 +87,13 @@ def configure(  # noqa: PLR0913 - each is one thing a host may want to say
     """
     if sum(choice is not None for choice in (data, endpoint, exporter)) > 1:
         raise UsageError("give one of data, endpoint and exporter, not several")
-    arguments = {
-        "service": service,
-        "profile": profile,
-        "data": None if data is None else str(data),
-        "endpoint": endpoint,
-        "output.formats": formats,
-        "output.directory": None if directory is None else str(directory),
-        "level": None if level is None else _level_text(level),
-        "levels": None if levels is None else {scope: _level_text(one) for scope, one in levels.items()},
-        "attributes": attributes,
-        "enabled": enabled,
-    }
-    resolved = recording(arguments, config, environ=environ)
-    settings = resolved.settings.recording
+    given: dict[str, object] = {"profile": profile, "service": service, "attributes": attributes, "enabled": enabled}
+    given |= {"data": _path_text(data), "endpoint": endpoint}
+    given |= {"output.formats": formats, "output.directory": _path_text(directory), "level": _level_text(level)}
+    given |= {"levels": None if levels is None else {scope: _level_text(one) for scope, one in levels.items()}}
+    resolved = recording(given, config, environ=environ)
     one = telemetry or _own(resolved, environ)
-    say_remarks(one, resolved)
-    make = _by_settings(resolved, environ) if exporter is None else _given(exporter)
-    if settings.enabled:
-        make = made_at_once(make, one.ledger)
-    delivery = Delivery(make, sender(settings.service, settings.attributes))
-    if settings.enabled:
-        one.deliver(delivery, limits or limits_by(resolved, one.limits, said(resolved)))
-    put_in_force(one, InForce(resolved, delivery), said(resolved))
+    _deliver(one, resolved, _by_settings(resolved, environ) if exporter is None else _given(exporter), limits)
     if volume is not None:
         one.set_volume(volume)
     return one
@@ -156,6 +140,18 @@ def _built(resolved: Resolved, limits: Limits | None, environ: Mapping[str, str]
     return telemetry
 
 
+def _deliver(telemetry: Telemetry, resolved: Resolved, make: MakeExporter, limits: Limits | None) -> None:
+    """Let ``telemetry`` go by ``resolved`` and, unless that switches it off, deliver to what ``make`` makes."""
+    settings = resolved.settings.recording
+    say_remarks(telemetry, resolved)
+    if settings.enabled:
+        make = made_at_once(make, telemetry.ledger)
+    delivery = Delivery(make, sender(settings.service, settings.attributes))
+    if settings.enabled:
+        telemetry.deliver(delivery, limits or limits_by(resolved, telemetry.limits, said(resolved)))
+    put_in_force(telemetry, InForce(resolved, delivery), said(resolved))
+
+
 def _by_settings(resolved: Resolved, environ: Mapping[str, str] | None) -> MakeExporter:
     return destinations(resolved.settings.recording, default_data_dir(environ))
 
@@ -167,5 +163,9 @@ def _given(exporter: Exporter | str) -> MakeExporter:
     return lambda _: exporter
 
 
-def _level_text(level: Level | str) -> str:
-    return level if isinstance(level, str) else Level(level).name
+def _path_text(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _level_text(level: Level | str | None) -> str | None:
+    return level if level is None or isinstance(level, str) else Level(level).name

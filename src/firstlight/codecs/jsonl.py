@@ -6,6 +6,7 @@ rounded.  JSON has no NaN and no infinities: inside ``data`` they become ``null`
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +16,7 @@ from msgspec import UNSET, Raw, Struct
 from firstlight.codecs import iso
 from firstlight.errors import DecodeError, FirstlightError
 from firstlight.model import Batch, Event, EventColumns, Resource, level_name, parse_level
+from firstlight.native import loops
 
 TICK_ID = "tick_id"
 PROCESS_START = "process.start_time_ns"
@@ -86,6 +88,9 @@ def encode_columns(columns: EventColumns, resource: Resource) -> bytes:
         FirstlightError: an attribute has no JSON form, or a time no date.
     """
     try:
+        if (compiled := loops.compiled) is not None:
+            with suppress(OverflowError):  # a time that 64 bits cannot hold
+                return _compiled_lines(compiled, columns, resource)
         return _encode_lines(_lines(columns, resource))
     except (TypeError, ValueError, OverflowError) as error:
         raise FirstlightError(f"an event cannot be written as JSON: {error}") from error
@@ -104,9 +109,15 @@ def decode_events(data: bytes) -> list[Batch]:
         raise DecodeError(f"JSON Lines of events: {error}") from error
 
 
+def _compiled_lines(compiled: loops.Compiled, columns: EventColumns, resource: Resource) -> bytes:
+    moments = _Moments(resource)
+    sender = (_session(resource), moments.process, moments.start_ms, moments.service)
+    return compiled.event_lines(columns, _Heads(), sender, iso.whole_second, TICK_ID, _encode)
+
+
 def _lines(columns: EventColumns, resource: Resource) -> list[EventLine]:
     """Build the lines.  This is on the path of every recorded event."""
-    heads, moments = _Heads(resource.session_id), _Moments(resource)
+    heads, moments = _RawHeads(_session(resource)), _Moments(resource)
     at_place, at_name, at_thread_id, begins_ns, ends_ns = (0, "", ""), "", 0, 0, 0
     timestamp = head = tail = Raw()
     lines: list[EventLine] = []
@@ -128,7 +139,7 @@ def _add_what_is_rare(lines: list[EventLine], columns: EventColumns) -> None:
         for line in lines:
             if TICK_ID in line.data:
                 line.data = line.data.copy()
-                line.level = _Heads.with_tick(line.level, line.data.pop(TICK_ID))
+                line.level = _with_tick(line.level, line.data.pop(TICK_ID))
     for key, texts in ((b"message", columns.bodies), (b"trace_id", columns.trace_ids), (b"span_id", columns.span_ids)):
         if any(texts):
             for line, text in zip(lines, texts, strict=True):
@@ -136,37 +147,53 @@ def _add_what_is_rare(lines: list[EventLine], columns: EventColumns) -> None:
                     line.metadata = Raw(b'%b,"%b":%b' % (line.metadata, key, _encode(text)))
 
 
-class _Heads(dict[tuple[tuple[int, str, str], str], Raw]):
-    """What stands between time and data, by place and name."""
+class _Heads(dict[tuple[tuple[int, str, str], str], bytes]):
+    """What stands between time and session, by place and name."""
 
-    def __init__(self, session_id: str) -> None:
-        self._session = b',"session_id":' + _encode(session_id)
-
-    def __missing__(self, key: tuple[tuple[int, str, str], str]) -> Raw:
+    def __missing__(self, key: tuple[tuple[int, str, str], str]) -> bytes:
         (level, subsystem, component), name = key
         texts = tuple(map(_encode, (level_name(level), subsystem, component, name)))
-        self[key] = head = Raw(b'%b,"subsystem":%b,"component":%b,"event_type":%b' % texts + self._session)
+        self[key] = head = b'%b,"subsystem":%b,"component":%b,"event_type":%b' % texts
         return head
 
-    @staticmethod
-    def with_tick(head: Raw, tick_id: Any) -> Raw:
-        """Return ``head`` with a tick before the session."""
-        before, key, session = bytes(head).rpartition(b',"session_id":')
-        return Raw(b'%b,"tick_id":%b%b%b' % (before, _encode(tick_id), key, session))
+
+class _RawHeads(dict[tuple[tuple[int, str, str], str], Raw]):
+    """The same with the session."""
+
+    def __init__(self, session: bytes) -> None:
+        self._heads = _Heads()
+        self._session = session
+
+    def __missing__(self, key: tuple[tuple[int, str, str], str]) -> Raw:
+        self[key] = head = Raw(self._heads[key] + self._session)
+        return head
+
+
+def _session(resource: Resource) -> bytes:
+    return b',"session_id":' + _encode(resource.session_id)
+
+
+def _with_tick(head: Raw, tick_id: Any) -> Raw:
+    """Return ``head`` with a tick before the session."""
+    before, key, session = bytes(head).rpartition(b',"session_id":')
+    return Raw(b'%b,"tick_id":%b%b%b' % (before, _encode(tick_id), key, session))
 
 
 class _Moments:
     """Writes what depends on the millisecond and the thread only.
 
     Attributes:
+        process: what stands before a thread.
+        start_ms: when the process began, in milliseconds since the epoch, or None.
+        service: what stands after the uptime.
         begins_ns: of the millisecond that was written last.
     """
 
     def __init__(self, resource: Resource) -> None:
         start_ns = resource.attributes.get(PROCESS_START)
-        self._start_ms = start_ns // iso.NS_PER_MS if isinstance(start_ns, int) else None
-        self._opening = b'{"process_id":%b,"thread_id":' % _encode(resource.pid)
-        self._service = b'},"service":' + _encode(resource.service)
+        self.start_ms = start_ns // iso.NS_PER_MS if isinstance(start_ns, int) else None
+        self.process = b'{"process_id":%b,"thread_id":' % _encode(resource.pid)
+        self.service = b'},"service":' + _encode(resource.service)
         self._text = iso.Milliseconds().text
         self._timestamp = Raw()
         self._uptime = b""
@@ -179,13 +206,13 @@ class _Moments:
             self._move(time_ns // iso.NS_PER_MS)
         tail = self._tails.get(thread_id)
         if tail is None:
-            text = b'%b%d,"uptime_seconds":%b%b' % (self._opening, thread_id, self._uptime, self._service)
+            text = b'%b%d,"uptime_seconds":%b%b' % (self.process, thread_id, self._uptime, self.service)
             tail = self._tails[thread_id] = Raw(text)
         return self._timestamp, tail
 
     def _move(self, time_ms: int) -> None:
         self.begins_ns = time_ms * iso.NS_PER_MS
-        uptime = "null" if self._start_ms is None else f"{(time_ms - self._start_ms) / _MS_PER_S:.3f}"
+        uptime = "null" if self.start_ms is None else f"{(time_ms - self.start_ms) / _MS_PER_S:.3f}"
         self._uptime = uptime.encode()
         self._timestamp = Raw(f'"{self._text(time_ms)}"'.encode())
         self._tails = {}

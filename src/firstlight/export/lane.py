@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from random import uniform
 from threading import Condition, Thread
 from time import monotonic
 from typing import Any
 
 from firstlight.errors import FirstlightError, Unavailable
+from firstlight.export.jitter import shortened
 from firstlight.export.moved import Counts, counts_of, total
 from firstlight.model import Batch
 from firstlight.ports import Exporter
@@ -167,7 +167,7 @@ class Lane:
     def _deliver(self, batch: Batch, end_s: float = inf) -> None:
         delay_s = RETRY_FIRST_S
         while (retry_after_s := self._try(batch)) is not None:
-            wait_s = max(uniform(delay_s / 2, delay_s), retry_after_s)  # noqa: S311
+            wait_s = max(shortened(delay_s), retry_after_s)
             delay_s = min(2 * delay_s, RETRY_MOST_S)
             with self._changed:
                 left_s = max(0.0, min(wait_s, RETRY_MOST_S, end_s - monotonic()))

@@ -9,7 +9,6 @@ import gzip
 import os
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from random import uniform
 from secrets import token_hex
 from time import monotonic
 from typing import Literal
@@ -20,6 +19,7 @@ from firstlight.codecs.otlp.write_json import encode_json
 from firstlight.codecs.otlp.write_wire import encode_wire
 from firstlight.errors import FirstlightError, Unavailable, UsageError
 from firstlight.export.connection import Connections, Tls, checked_url
+from firstlight.export.jitter import shortened
 from firstlight.model import Batch
 
 Protocol = Literal["protobuf", "json"]
@@ -159,7 +159,7 @@ class OtlpExporter:
                 return self._partial(signal, answer)
             if status not in RETRYABLE:
                 return rows, f"{url.netloc} answered {status}: {answer[:200].decode(errors='replace')}"
-            wait_s = retry_after_s if retry_after_s is not None else uniform(backoff_s / 2, backoff_s)  # noqa: S311
+            wait_s = retry_after_s if retry_after_s is not None else shortened(backoff_s)
             backoff_s = min(backoff_s * 2, BACKOFF_MOST_S)
             if monotonic() + wait_s > deadline_s or self._connections.closed.wait(wait_s):
                 raise Unavailable(f"{url.netloc} answered {status}; it will be tried again", wait_s)

@@ -1,10 +1,10 @@
 """Gathers batches and hands them on at intervals, for receivers that are paid or slowed by the request."""
 
 import os
-from random import uniform
 from time import monotonic
 
 from firstlight.errors import FirstlightError, Overloaded, Unavailable, UsageError
+from firstlight.export.jitter import shortened
 from firstlight.export.moved import OnMoved, counts_of, nobody
 from firstlight.model import Batch
 from firstlight.ports import Exporter
@@ -13,6 +13,7 @@ DEFAULT_INTERVAL_S = 60.0
 MAX_ROWS = 20_000
 JITTER_RATIO = 0.1
 """Share of an interval by which the first one is shortened at random, so that many processes spread their requests."""
+RETRY_S = 1.0
 RETRY_MOST_S = 30.0
 
 
@@ -45,7 +46,7 @@ class PeriodicExporter:
         self._interval_s = interval_s
         self._max_rows = max_rows
         self._on_moved = nobody if on_moved is None else on_moved
-        self._due_s = monotonic() + interval_s * (1 - uniform(0, JITTER_RATIO))  # noqa: S311
+        self._due_s = monotonic() + shortened(interval_s, JITTER_RATIO)
         self._retry_s = 0.0
         self._held: list[Batch] = []
         self._rows = 0
@@ -108,7 +109,7 @@ class PeriodicExporter:
         try:
             self._exporter.export(batch)
         except Unavailable as error:
-            self._retry_s = monotonic() + min(max(error.retry_after_s, uniform(0.5, 1.0)), RETRY_MOST_S)  # noqa: S311
+            self._retry_s = monotonic() + min(max(error.retry_after_s, shortened(RETRY_S)), RETRY_MOST_S)
             return False
         except FirstlightError:
             what = "refused"

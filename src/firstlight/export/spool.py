@@ -7,13 +7,13 @@ lost, or although this process died before it noted so, is known to the hub when
 import os
 from os import PathLike
 from pathlib import Path
-from random import uniform
 from secrets import token_bytes
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
 from firstlight.codecs.packed import pack, unpack
 from firstlight.errors import FirstlightError, Unavailable, UsageError
+from firstlight.export.jitter import shortened
 from firstlight.export.moved import OnMoved, counts_of, nobody
 from firstlight.export.spool_files import Drawer, Record, Sync, clear_away, new_drawer_name, orphans
 from firstlight.model import Batch
@@ -204,7 +204,7 @@ class SpoolExporter:
         return True
 
     def _put_off(self, error: Unavailable, took_s: float) -> None:
-        wait_s = max(uniform(self._delay_s / 2, self._delay_s), error.retry_after_s, took_s * RETRY_PER_TRY)  # noqa: S311
+        wait_s = max(shortened(self._delay_s), error.retry_after_s, took_s * RETRY_PER_TRY)
         self._next_try_s = monotonic() + min(wait_s, PAUSE_MOST_S)
         self._delay_s = min(self._delay_s * 2, RETRY_MOST_S)
 

@@ -41,7 +41,7 @@ def serve(resolved: Resolved) -> int:
 
 
 class Server:
-    """A bound socket and a started platform; :meth:`run` serves until :meth:`stop`."""
+    """A listening socket and a started platform; :meth:`run` serves until :meth:`stop`."""
 
     def __init__(self, platform: Platform, listener: socket.socket) -> None:
         self.platform = platform
@@ -91,6 +91,9 @@ class _Uvicorn(uvicorn.Server):
 def running(resolved: Resolved) -> Iterator[Server]:
     """Give a server that is ready to run and take everything down afterwards.
 
+    The port is taken first and opened last: until the lake is open, senders are refused at once and keep what they
+    have, instead of waiting for an answer.
+
     Raises:
         NotReachable: the port cannot be had.
         StorageError: the data directory cannot be used, or has a hub already.
@@ -99,15 +102,16 @@ def running(resolved: Resolved) -> Iterator[Server]:
     """
     settings = resolved.settings
     presence = Presence(settings.data_path)
-    with contextlib.closing(listen(settings.hub.host, settings.hub.port)) as listener:
+    with contextlib.closing(bind(settings.hub.host, settings.hub.port)) as listener:
         presence.claim()
         try:
             platform = Platform.open(resolved)
             try:
                 platform.url = url_of(settings.hub.host, listener.getsockname()[1])
-                presence.announce(Address(platform.url, platform.pid, platform.started_ns, __version__))
                 server = Server(platform, listener)
                 platform.start()
+                listen(listener, settings.hub.host)
+                presence.announce(Address(platform.url, platform.pid, platform.started_ns, __version__))
                 yield server
             finally:
                 platform.stop()
@@ -115,8 +119,8 @@ def running(resolved: Resolved) -> Iterator[Server]:
             presence.withdraw()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket bound to ``host`` and ``port`` (0: any that is free).
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to ``host`` and ``port`` (0: any that is free) that nobody can connect to yet.
 
     Raises:
         NotReachable: it cannot be had; the message says what to do.
@@ -131,11 +135,22 @@ def listen(host: str, port: int) -> socket.socket:
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PEER_TIMEOUT_MS)
         listener.bind(address)
-        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise _why_not(error, host, port) from error
     return listener
+
+
+def listen(listener: socket.socket, host: str) -> None:
+    """Let senders connect.
+
+    Raises:
+        NotReachable: another program has opened the port since it was bound.
+    """
+    try:
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        raise _why_not(error, host, listener.getsockname()[1]) from error
 
 
 def url_of(host: str, port: int) -> str:

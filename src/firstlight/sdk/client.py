@@ -6,7 +6,7 @@ from dataclasses import replace
 from threading import Lock, RLock
 from time import monotonic, time_ns
 from types import FunctionType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from firstlight.model import Event, Level, Resource
 from firstlight.model import Span as SpanRow
@@ -26,7 +26,7 @@ from firstlight.sdk.flow.sieve import Sieve
 from firstlight.sdk.flow.sink import Sink
 from firstlight.sdk.flow.site import Site
 from firstlight.sdk.flow.troubles import Troubles
-from firstlight.sdk.metrics.instruments import Definition, Instrument
+from firstlight.sdk.metrics.instruments import AnyInstrument, Definition
 from firstlight.sdk.metrics.registry import Registry
 from firstlight.sdk.metrics.report import Reporter
 from firstlight.sdk.metrics.span_seconds import SpanSeconds
@@ -42,7 +42,6 @@ GRACE_S = 1.0
 MAX_SCOPES = 10_000
 MANY_SCOPES = "other_scopes"
 
-I = TypeVar("I", bound=Instrument)  # noqa: E741
 _Route = tuple[Sink | None, Resource | None, Delivery | None]
 
 
@@ -203,7 +202,7 @@ class Telemetry(BySubsystem):
         for row in rows:
             self.front.put(row)
 
-    def instrument(self, make: type[I], definition: Definition) -> I:
+    def instrument(self, make: type[AnyInstrument], definition: Definition) -> AnyInstrument:
         """Return the instrument of ``definition``; see :meth:`Registry.register`."""
         made = self.registry.register(make, definition)
         self._start()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from firstlight.errors import StorageError
+from firstlight.errors import StorageError, StorageFull
 from firstlight.store import schema
 from firstlight.store.delivery import without_older
 from firstlight.store.layout import FileKey, Layout
@@ -29,11 +29,13 @@ _EVER_US = -(2**63), 2**63 - 1
 _IS_COMPLETE = "SELECT count(*) FROM ducklake_table WHERE table_name = ? AND end_snapshot IS NULL"
 _SNAPSHOT = "SELECT max(snapshot_id) FROM ducklake_snapshot"
 _SEGMENTS = (
-    "SELECT t.table_name, f.path, f.path_is_relative, f.record_count, f.file_size_bytes, s.min_value, s.max_value "
+    "SELECT t.table_name, f.path, f.path_is_relative, f.record_count, f.file_size_bytes, s.min_value, s.max_value, "
+    "coalesce(f.file_order, f.data_file_id), n.snapshot_time "
     "FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) "
+    "LEFT JOIN ducklake_snapshot n ON n.snapshot_id = f.begin_snapshot "
     "LEFT JOIN ducklake_column c ON c.table_id = f.table_id AND c.column_name = 'time' AND c.end_snapshot IS NULL "
     "LEFT JOIN ducklake_file_column_stats s ON s.data_file_id = f.data_file_id AND s.column_id = c.column_id "
-    "WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL ORDER BY f.data_file_id"
+    "WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL ORDER BY coalesce(f.file_order, f.data_file_id)"
 )
 _NOTES = (
     "SELECT commit_extra_info FROM ducklake_snapshot_changes WHERE snapshot_id > ? AND commit_extra_info IS NOT NULL"
@@ -56,6 +58,8 @@ class Segment:
         bytes: of the file.
         begin_us: the oldest time in it, microseconds; 0 in a table without times.
         end_us: the newest time in it; 0 likewise.
+        order: of two segments with rows of one moment, the one with the higher number was written later.
+        since_us: when it became part of the lake, microseconds; 0 where that is forgotten.
     """
 
     path: str
@@ -63,6 +67,8 @@ class Segment:
     bytes: int
     begin_us: int
     end_us: int
+    order: int = 0
+    since_us: int = 0
 
     def touches(self, begin_us: int, end_us: int) -> bool:
         """Return whether it may hold rows between two times, both included."""
@@ -159,9 +165,10 @@ def _marks(layout: Layout) -> _Marks:
 
 
 def _segment(directory: Path, table: str, row: Sequence[Any]) -> Segment:
-    path, is_relative, rows, size, oldest, newest = row
+    path, is_relative, rows, size, oldest, newest, order, since = row
     begin_us, end_us = (_micros(oldest), _micros(newest)) if oldest and newest else _times_without(table)
-    return Segment(str(directory / path) if is_relative else path, rows, size, begin_us, end_us)
+    where = str(directory / path) if is_relative else path
+    return Segment(where, rows, size, begin_us, end_us, order, _micros(since) if since else 0)
 
 
 def _times_without(table: str) -> tuple[int, int]:
@@ -205,18 +212,19 @@ def parse_note(text: str) -> Note:
 
 
 @contextmanager
-def opened(layout: Layout) -> Iterator[sqlite3.Connection]:
-    """Open the catalog as SQLite, everything inside one transaction.
+def opened(layout: Layout, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+    """Open the catalog as SQLite, everything inside one transaction, which an exception undoes.
 
     Raises:
         StorageError: it is damaged, no database, or held by somebody for too long.
+        StorageFull: no space to write to it.
     """
     try:
         database = sqlite3.connect(_address(layout), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True)
     except sqlite3.Error as error:
         raise _unreadable(layout.catalog, error) from error
     try:
-        database.execute("BEGIN")
+        database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         yield database
         database.execute("COMMIT")
     except sqlite3.DatabaseError as error:
@@ -234,7 +242,9 @@ def _address(layout: Layout) -> str:
     return f"{layout.catalog.as_uri()}{'?mode=ro&immutable=1' if frozen else ''}"
 
 
-def _unreadable(path: Path, error: sqlite3.Error) -> StorageError:
+def _unreadable(path: Path, error: sqlite3.Error) -> StorageError | StorageFull:
+    if "full" in str(error):
+        return StorageFull(f"no space left for {path}; free some or choose another directory with --data DIR")
     return StorageError(f"cannot read the catalog {path}: {error}; see 'firstlight doctor'")
 
 

@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 
 DIVISORS = (1, 10, 100, 1000, 10_000, 1_000_000)
+PROBES = 8
+"""Values of a series that are tried first: most divisors that do not fit are known by them."""
+
 _EXACT_LIMIT = 2.0**53
+_NEGATIVE_ZERO = np.iinfo(np.int64).min
 
 
 def split(values: Any, starts: Any) -> tuple[Any, Any, Any]:
@@ -29,29 +33,42 @@ def split(values: Any, starts: Any) -> tuple[Any, Any, Any]:
     divisor = np.zeros(n, np.int32)
     whole = np.zeros(n, np.int64)
     lengths = np.diff(np.append(starts, n))
-    open_rows = np.arange(n)
-    open_lengths = lengths
+    probes = values[_probed_rows(starts, lengths)]
+    is_open = np.ones(len(starts), bool)
     for candidate in DIVISORS:
-        if not len(open_rows):
-            break
-        scaled, exact, settled = _try(values[open_rows], candidate)
-        series_starts = np.concatenate(([0], np.cumsum(open_lengths)[:-1])).astype(np.int64)
-        fits = np.logical_and.reduceat(settled, series_starts)
-        row_fits = np.repeat(fits, open_lengths)
-        chosen = open_rows[row_fits & exact]
-        whole[chosen] = scaled[row_fits & exact]
-        divisor[chosen] = candidate
-        open_rows = open_rows[~row_fits]
-        open_lengths = open_lengths[~fits]
+        possible = np.flatnonzero(is_open & _scaled(probes, candidate)[2].all(axis=1))
+        if not len(possible):
+            continue
+        rows, row_starts = _rows_of(starts[possible], lengths[possible])
+        scaled, exact, settled = _scaled(values[rows], candidate)
+        fits = np.logical_and.reduceat(settled, row_starts)
+        chosen = np.repeat(fits, lengths[possible]) & exact
+        whole[rows[chosen]] = scaled[chosen]
+        divisor[rows[chosen]] = candidate
+        is_open[possible[fits]] = False
     return divisor, whole, divisor > 0
 
 
-def _try(values: Any, divisor: int) -> tuple[Any, Any, Any]:
+def _probed_rows(starts: Any, lengths: Any) -> Any:
+    """Return rows spread over each series, ``(m, PROBES)``."""
+    steps = np.arange(PROBES) / PROBES
+    return starts[:, None] + (lengths[:, None] * steps).astype(np.int64)
+
+
+def _rows_of(starts: Any, lengths: Any) -> tuple[Any, Any]:
+    """Return the rows of some series, and where among them each series begins."""
+    begins = np.concatenate(([0], np.cumsum(lengths)[:-1])).astype(np.int64)
+    return np.repeat(starts - begins, lengths) + np.arange(int(lengths.sum())), begins
+
+
+def _scaled(values: Any, divisor: int) -> tuple[Any, Any, Any]:
+    """Return the nearest integers, where they are exact, and where nothing speaks against this divisor."""
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = np.rint(values * divisor)
         inside = np.abs(scaled) < _EXACT_LIMIT
         whole = np.where(inside, scaled, 0.0).astype(np.int64)
-        back = (whole / divisor).view(np.int64)
-    exact = inside & (back == values.view(np.int64))
-    negative_zero = values.view(np.int64) == np.iinfo(np.int64).min
-    return whole, exact, exact | ~np.isfinite(values) | negative_zero
+    bits = values.view(np.int64)
+    exact = inside & ((whole / divisor).view(np.int64) == bits)
+    if exact.all():
+        return whole, exact, exact
+    return whole, exact, exact | ~np.isfinite(values) | (bits == _NEGATIVE_ZERO)

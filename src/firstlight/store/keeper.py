@@ -1,85 +1,157 @@
-"""Keeping a lake in order while somebody has it open: begins new logs, has finished ones sealed."""
+"""Keeping a lake in order while somebody has it open: begins new logs, starts the process that does the rest."""
 
 import json
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
+from firstlight.errors import FirstlightError
+from firstlight.store import maintain
+from firstlight.store.catalog import Catalog
 from firstlight.store.layout import Layout
-from firstlight.store.seal import finished_logs
 from firstlight.store.wal import WalWriter
 
 _TICK_S = 1.0
 _LOOK_EVERY_S = 15.0
-_SEAL_TIMEOUT_S = 600.0
 _BACKOFF_S = 30.0
+_END_S = 10.0
+
+
+@dataclass
+class Done:
+    """What maintenance has done since the lake was opened here.
+
+    Attributes:
+        runs: processes that ended well.
+        failures: others.
+        sealed_rows: rows that went from logs to segments.
+        merged_segments: segments that became part of others.
+        swept_bytes: size of the files that were removed.
+        torn_bytes: left at the ends of logs by crashes.
+        quarantined: log files with damage inside.
+        last_error: why the last one failed; empty when it did not.
+    """
+
+    runs: int = 0
+    failures: int = 0
+    sealed_rows: int = 0
+    merged_segments: int = 0
+    swept_bytes: int = 0
+    torn_bytes: int = 0
+    quarantined: int = 0
+    last_error: str = ""
+
+    def add(self, told: Mapping[str, Any]) -> None:
+        """Count one line of what the process tells."""
+        if sealed := told.get("sealed"):
+            self.sealed_rows += sum(sealed["rows"].values())
+            self.torn_bytes += sealed["torn_bytes"]
+            self.quarantined += len(sealed["quarantined"])
+        if compacted := told.get("compacted"):
+            self.merged_segments += compacted["segments"]
+        if swept := told.get("swept"):
+            self.swept_bytes += swept["bytes"]
 
 
 class Keeper:
-    """A thread that starts a sealing process when there is something to seal.
+    """A thread that starts a maintaining process when there is something to do.
 
-    Another process that seals the same lake at the same moment makes ours do nothing; when it dies, ours takes over.
+    Another process that maintains the same lake at the same moment makes ours do nothing; when it dies, ours takes
+    over.
+
+    Attributes:
+        done: what was done so far.
     """
 
     def __init__(self, layout: Layout, wal: WalWriter) -> None:
         self._layout = layout
         self._wal = wal
+        self._catalog = Catalog(layout)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="firstlight-keeper", daemon=True)
-        self.runs = 0
-        self.failures = 0
-        self.sealed_rows = 0
-        self.torn_bytes = 0
-        self.quarantined = 0
-        self.last_error = ""
+        self._process: subprocess.Popen[str] | None = None
+        self.done = Done()
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, waiting for a sealing process that is at work."""
+        """End; a process at work is ended too, which loses nothing."""
         self._stop.set()
+        if self._process is not None:
+            self._process.terminate()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
         next_look, seen = 0.0, 0
         while not self._stop.is_set():
-            self._wal.rotate_if_due()
+            self._tend()
             begun = self._wal.sequence
             if begun != seen or time.monotonic() >= next_look:
                 seen = begun
                 next_look = time.monotonic() + self._look()
             self._stop.wait(_TICK_S)
 
-    def _look(self) -> float:
-        """Seal if there is something to seal; return the seconds until the next look."""
-        if next(finished_logs(self._layout), None) is None:
-            return _LOOK_EVERY_S
-        return _LOOK_EVERY_S if self._seal() else _BACKOFF_S
-
-    def _seal(self) -> bool:
-        command = [sys.executable, "-m", "firstlight.store.seal", str(self._layout.root)]
+    def _tend(self) -> None:
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_SEAL_TIMEOUT_S, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
+            self._wal.sync_if_due()
+            self._wal.rotate_if_due()
+        except FirstlightError as error:
+            # Whoever appends next meets it too, and can say so.
+            self.done.last_error = str(error)
+
+    def _look(self) -> float:
+        """Have done what is due; return the seconds until the next look."""
+        try:
+            if not maintain.is_due(self._layout, self._catalog):
+                return _LOOK_EVERY_S
+        except (OSError, FirstlightError) as error:
             return self._failed(str(error))
-        if done.returncode:
-            return self._failed(done.stderr.strip().rpartition("\n")[2])
-        self._succeeded(json.loads(done.stdout))
-        return True
+        return self._maintain()
 
-    def _succeeded(self, report: dict[str, object]) -> None:
-        self.runs += 1
-        self.last_error = ""
-        rows, quarantined = report.get("rows"), report.get("quarantined")
-        self.sealed_rows += sum(rows.values()) if isinstance(rows, dict) else 0
-        self.quarantined += len(quarantined) if isinstance(quarantined, list) else 0
-        self.torn_bytes += int(str(report.get("torn_bytes", 0)))
+    def _maintain(self) -> float:
+        command = [sys.executable, "-m", "firstlight.store.maintain", str(self._layout.root)]
+        try:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        except OSError as error:
+            return self._failed(str(error))
+        self._process = process
+        if self._stop.is_set():
+            process.terminate()
+        return self._follow(process)
 
-    def _failed(self, reason: str) -> bool:
-        self.failures += 1
-        self.last_error = reason
-        return False
+    def _follow(self, process: subprocess.Popen[str]) -> float:
+        """Count what ``process`` does, and go on beginning new logs, until it ends."""
+        with process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            reader = threading.Thread(target=self._read, args=(process.stdout,), name="firstlight-keeper-reader")
+            reader.start()
+            while process.poll() is None:
+                self._tend()
+                self._stop.wait(_TICK_S)
+                if self._stop.is_set():
+                    process.terminate()
+            reader.join(_END_S)
+            complaint = process.stderr.read()
+        self._process = None
+        if process.returncode and not self._stop.is_set():
+            return self._failed(complaint.strip().rpartition("\n")[2])
+        self.done.runs += 1
+        self.done.last_error = ""
+        return 0.0
+
+    def _read(self, lines: Any) -> None:
+        for line in lines:
+            self.done.add(json.loads(line))
+
+    def _failed(self, reason: str) -> float:
+        self.done.failures += 1
+        self.done.last_error = reason
+        return _BACKOFF_S

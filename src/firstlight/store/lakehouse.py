@@ -1,4 +1,4 @@
-"""Writing the catalog: DuckDB with its DuckLake extension, used by the keeper and when a lake is made."""
+"""Making a catalog: DuckDB with its DuckLake extension; changes of it later are plain SQL (``commit``)."""
 
 import sqlite3
 import time
@@ -11,7 +11,6 @@ import duckdb
 
 from firstlight.errors import FirstlightError, StorageError, StorageFull
 from firstlight.store import catalog, schema
-from firstlight.store.catalog import Note
 from firstlight.store.layout import FileLock, Layout
 
 LAKE = "lake"
@@ -61,22 +60,6 @@ def create(layout: Layout) -> None:
         connect(layout).close()
 
 
-def register(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, segments: dict[str, list[Path]], note: Note
-) -> None:
-    """Make segments part of the lake and note which logs they came from, in one transaction.
-
-    Raises:
-        StorageError: the catalog refused; nothing changed.
-        StorageFull: no space; nothing changed.
-    """
-    try:
-        patiently(lambda: _register_once(connection, segments, note))
-        _make_relative(layout)
-    except (duckdb.Error, sqlite3.Error) as error:
-        raise _refused(layout, error) from error
-
-
 def patiently(action: Callable[[], _T]) -> _T:
     """Run ``action`` again while another process holds the catalog for a moment.
 
@@ -93,32 +76,6 @@ def patiently(action: Callable[[], _T]) -> _T:
     raise StorageError("another process has held the catalog for too long; see 'firstlight doctor'")
 
 
-def _register_once(connection: duckdb.DuckDBPyConnection, segments: dict[str, list[Path]], note: Note) -> None:
-    connection.execute("BEGIN")
-    try:
-        for table, paths in segments.items():
-            for path in paths:
-                connection.execute(f"CALL ducklake_add_data_files('{LAKE}', '{table}', ?)", [str(path)])
-        text = catalog.write_note(note)
-        connection.execute(f"CALL {LAKE}.set_commit_message('firstlight', 'seal', extra_info => ?)", [text])
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _make_relative(layout: Layout) -> None:
-    """Name segments relative to their table's directory, so that the whole lake can be moved."""
-    with catalog.opened(layout) as database:
-        for table in schema.TABLES:
-            prefix = f"{layout.table_dir(table)}/"
-            database.execute(
-                "UPDATE ducklake_data_file SET path = substr(path, ?), path_is_relative = 1 "
-                "WHERE path_is_relative = 0 AND substr(path, 1, ?) = ?",
-                (len(prefix) + 1, len(prefix), prefix),
-            )
-
-
 def _create(layout: Layout, connection: duckdb.DuckDBPyConnection) -> None:
     """Attach and make the tables; whoever comes first does it while the others wait."""
     lock = FileLock(layout.root / "create.lock")
@@ -129,6 +86,8 @@ def _create(layout: Layout, connection: duckdb.DuckDBPyConnection) -> None:
         for name, columns in schema.TABLES.items():
             connection.execute(f"CREATE TABLE IF NOT EXISTS {LAKE}.{name} ({schema.sql_columns(columns)})")
         connection.execute("COMMIT")
+        # Rows that another client adds must be in segments too, not in the catalog.
+        connection.execute(f"CALL {LAKE}.set_option('data_inlining_row_limit', 0)")
         with sqlite3.connect(layout.catalog) as database:
             database.execute("PRAGMA journal_mode = WAL")
         database.close()

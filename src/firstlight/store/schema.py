@@ -5,9 +5,13 @@ nanoseconds (0..999).  In a sealed segment of ``samples`` a value is ``value_int
 bit for bit, else ``value_double`` (:mod:`firstlight.store.encoding`).
 """
 
+from functools import cache
+
 import pyarrow as pa
 
 TIME = pa.timestamp("us", "UTC")
+TIME_MS = pa.timestamp("ms", "UTC")
+"""What a segment holds ``time`` as when all its times are whole milliseconds; every engine reads both as one."""
 LABELS = pa.map_(pa.string(), pa.string())
 _COUNTS = pa.list_(pa.int64())
 
@@ -99,13 +103,32 @@ EXPONENTIAL = pa.schema(
     ]
 )
 
+ROLLUP = pa.schema(
+    [
+        ("series_id", pa.int64()),
+        ("time", TIME),
+        ("count", pa.int64()),
+        ("sum", pa.float64()),
+        ("min", pa.float64()),
+        ("max", pa.float64()),
+        ("first", pa.float64()),
+        ("last", pa.float64()),
+        *((f"p{percent:02d}", pa.float32()) for percent in (1, 5, 10, 25, 50, 75, 90, 95, 99)),
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "samples": SAMPLES,
     "series": SERIES,
     "events": EVENTS,
     "spans": SPANS,
     "exponential": EXPONENTIAL,
+    "rollup_1m": ROLLUP,
+    "rollup_1h": ROLLUP,
 }
+
+DERIVED = frozenset({"rollup_1m", "rollup_1h"})
+"""Tables that say again what others say."""
 
 
 def _in_tail(columns: pa.Schema) -> pa.Schema:
@@ -137,6 +160,8 @@ SORT_KEYS = {
     "series": ["name", "series_id"],
     "events": ["time"],
     "spans": ["time"],
+    "rollup_1m": ["series_id", "time"],
+    "rollup_1h": ["series_id", "time"],
 }
 
 SQL_TYPES = {
@@ -145,11 +170,27 @@ SQL_TYPES = {
     pa.int16(): "SMALLINT",
     pa.int8(): "TINYINT",
     pa.float64(): "DOUBLE",
+    pa.float32(): "FLOAT",
     pa.string(): "VARCHAR",
     TIME: "TIMESTAMPTZ",
     LABELS: "MAP(VARCHAR, VARCHAR)",
     _COUNTS: "BIGINT[]",
 }
+
+
+@cache
+def field_ids(table: str) -> dict[str, int]:
+    """Return the number of each column of ``table`` by its path (``time``, ``labels.key`` …), as the catalog counts."""
+    paths = [path for column in TABLES[table] for path in _paths(column)]
+    return {path: number for number, path in enumerate(paths, 1)}
+
+
+def _paths(column: pa.Field) -> list[str]:
+    if pa.types.is_map(column.type):
+        return [column.name, f"{column.name}.key", f"{column.name}.value"]
+    if pa.types.is_list(column.type):
+        return [column.name, f"{column.name}.element"]
+    return [column.name]
 
 
 def sql_columns(schema: pa.Schema) -> str:

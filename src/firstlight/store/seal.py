@@ -1,42 +1,49 @@
 """Sealing: finished log files become sorted segments.
 
-Exactly one process does it at a time (``keeper.lock``).  It usually runs in a process of its own, so that it takes
-neither time nor memory from the one that ingests: ``python -m firstlight.store.seal DIR``.
+Exactly one process does it at a time, the one that holds ``keeper.lock``; see :mod:`firstlight.store.maintain`.
 """
 
-import json
-import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-import duckdb
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from firstlight.errors import StorageError
-from firstlight.store import columns, lakehouse, schema, segment
-from firstlight.store.catalog import Catalog, Note
+from firstlight.store import columns, schema, segment
+from firstlight.store.catalog import Catalog, Note, Snapshot
+from firstlight.store.commit import NewSegment, commit
 from firstlight.store.delivery import newest
-from firstlight.store.layout import FileKey, FileLock, Layout, explain
+from firstlight.store.layout import FileKey, FileLock, Layout
+from firstlight.store.sorting import Samples, ordered
 from firstlight.store.tail import TAIL_TABLES, FileTail
 
-MAX_GROUP_BYTES = 128 * 2**20
+MAX_GROUP_BYTES = 32 * 2**20
 """Log bytes that are sealed together; bounds memory."""
 
 _UNANSWERED_MAX = 256
 """A writer that died may have left this many deliveries unanswered; more are never in flight."""
 
+_US_PER_DAY = 86_400_000_000
 _NEWBORN_S = 60.0
 """A younger directory may belong to a writer that has not taken its lock yet."""
 
 
 @dataclass
 class Report:
-    """What one run did."""
+    """What one run did.
+
+    Attributes:
+        logs: files that were sealed.
+        rows: how many of each table.
+        segment_bytes: size of the segments that were written.
+        torn_bytes: at the ends of logs, left by a crash in the middle of a write; they were never acknowledged.
+        quarantined: copies of log files with damage inside.
+    """
 
     logs: int = 0
     rows: dict[str, int] = field(default_factory=dict)
@@ -57,39 +64,74 @@ def finished_logs(layout: Layout) -> Iterator[tuple[FileKey, bool]]:
             yield (writer, sequence), gone
 
 
-def seal(layout: Layout) -> Report | None:
-    """Seal every finished log file; return what was done, or None when another process is at it.
+class Sealer:
+    """Seals the finished logs of a lake; whoever uses it holds the lake's keeper lock.
 
-    Raises:
-        StorageError: a segment or the catalog could not be written; all rows are still in the logs.
-        StorageFull: no space; all rows are still in the logs.
+    Args:
+        layout: the lake.
     """
-    keeper = FileLock(layout.keeper_lock)
-    if not keeper.acquire():
-        return None
-    try:
-        return _seal_all(layout)
-    except OSError as error:
-        raise explain(error, layout.root) from error
-    finally:
-        keeper.release()
 
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._catalog = Catalog(layout)
+        self._series = _KnownSeries()
 
-def _seal_all(layout: Layout) -> Report:
-    report = Report()
-    pending = dict(finished_logs(layout))
-    if pending:
-        connection = lakehouse.connect(layout)
-        try:
-            sealed = Catalog(layout).snapshot().sealed
+    def seal(self) -> Report:
+        """Seal every finished log file; return what was done.
+
+        Raises:
+            StorageError: a segment or the catalog could not be written; all rows are still in the logs.
+            StorageFull: no space; all rows are still in the logs.
+            OSError: likewise.
+        """
+        layout, report = self._layout, Report()
+        pending = dict(finished_logs(layout))
+        if pending:
+            sealed = self._catalog.snapshot().sealed
             for group in _groups(layout, [key for key in pending if key not in sealed]):
-                _seal_group(layout, connection, {key: pending[key] for key in group}, report)
-        finally:
-            connection.close()
-        for key in pending:
-            layout.wal_path(*key).unlink(missing_ok=True)
-    _forget_dead_writers(layout)
-    return report
+                self._seal_group({key: pending[key] for key in group}, report)
+                # Whoever followed these logs finds their rows in the catalog now.
+                _unlink(layout, group)
+            _unlink(layout, pending)
+        _forget_dead_writers(layout)
+        return report
+
+    def _seal_group(self, group: dict[FileKey, bool], report: Report) -> None:
+        layout = self._layout
+        files = {key: _read(layout, key, report) for key in group}
+        series = {i: s for file in files.values() for i, s in file.series.items()}
+        tables = {name: pa.concat_tables([f.table(name) for f in files.values()]) for name in TAIL_TABLES}
+        fresh = self._series.fresh(self._catalog.snapshot(), series)
+        tables["series"] = columns.series_table((i, series[i]) for i in fresh)
+        first = next(iter(group))
+        segments = [s for name, table in tables.items() if table.num_rows for s in _write(layout, name, table, first)]
+        last = (name for key, file in files.items() if group[key] for name in file.batch_ids[-_UNANSWERED_MAX:])
+        numbered = newest(name for file in files.values() for name in file.batch_ids).values()
+        note = Note(frozenset(group), frozenset(name for name in last if any(name)).union(numbered))
+        commit(layout, "seal", add=segments, note=note)
+        report.logs += len(group)
+        report.segment_bytes += sum(found.bytes for found in segments)
+        for name, table in tables.items():
+            if table.num_rows:
+                report.rows[name] = report.rows.get(name, 0) + table.num_rows
+
+
+class _KnownSeries:
+    """Which series the lake's segments define, by id."""
+
+    def __init__(self) -> None:
+        self._paths: set[str] = set()
+        self._ids = np.empty(0, np.int64)
+
+    def fresh(self, snapshot: Snapshot, found: dict[int, Any]) -> list[int]:
+        """Return those ids of ``found`` that the segments of ``snapshot`` do not define."""
+        paths = [s.path for s in snapshot.segments.get("series", ()) if s.path not in self._paths]
+        if paths:
+            new = [pq.read_table(path, columns=["series_id"])["series_id"].to_numpy() for path in paths]
+            self._ids = np.unique(np.concatenate([self._ids, *new]))
+            self._paths.update(paths)
+        ids = np.fromiter(found, np.int64, len(found))
+        return list(ids[~np.isin(ids, self._ids)].tolist())
 
 
 def _groups(layout: Layout, keys: list[FileKey]) -> Iterator[list[FileKey]]:
@@ -105,22 +147,6 @@ def _groups(layout: Layout, keys: list[FileKey]) -> Iterator[list[FileKey]]:
         yield group
 
 
-def _seal_group(
-    layout: Layout, connection: duckdb.DuckDBPyConnection, group: dict[FileKey, bool], report: Report
-) -> None:
-    files = {key: _read(layout, key, report) for key in group}
-    series = {i: s for file in files.values() for i, s in file.series.items()}
-    tables = {name: pa.concat_tables([f.table(name) for f in files.values()]) for name in TAIL_TABLES}
-    tables["series"] = _new_series(connection, columns.series_table(series.items()))
-    first = next(iter(group))
-    segments = {name: _write(layout, name, table, first, report) for name, table in tables.items() if table.num_rows}
-    last = (name for key, file in files.items() if group[key] for name in file.batch_ids[-_UNANSWERED_MAX:])
-    numbered = newest(name for file in files.values() for name in file.batch_ids).values()
-    note = Note(frozenset(group), frozenset(name for name in last if any(name)).union(numbered))
-    lakehouse.register(connection, layout, segments, note)
-    report.logs += len(group)
-
-
 def _read(layout: Layout, key: FileKey, report: Report) -> FileTail:
     file = FileTail()
     file.follow(layout, key)
@@ -133,46 +159,39 @@ def _read(layout: Layout, key: FileKey, report: Report) -> FileTail:
     return file
 
 
-def _new_series(connection: duckdb.DuckDBPyConnection, found: pa.Table) -> pa.Table:
-    """Return the rows of ``found`` that the lake does not have yet."""
-    if not found.num_rows:
-        return found
-    connection.register("found_series", found.select(["series_id"]))
-    query = f"SELECT DISTINCT series_id FROM {lakehouse.LAKE}.series SEMI JOIN found_series USING (series_id)"
-    known = lakehouse.patiently(lambda: connection.execute(query).to_arrow_table())
-    connection.unregister("found_series")
-    return found.filter(pc.invert(pc.is_in(found["series_id"], known["series_id"].combine_chunks())))
-
-
-def _write(layout: Layout, name: str, table: pa.Table, first: FileKey, report: Report) -> list[Path]:
+def _write(layout: Layout, name: str, table: pa.Table, first: FileKey) -> Iterator[NewSegment]:
     """Write one segment per day that ``table`` touches."""
-    report.rows[name] = report.rows.get(name, 0) + table.num_rows
-    layout.staging.mkdir(exist_ok=True)
-    written = []
-    for day, rows in _by_day(table):
-        ordered = segment.sealed_samples(rows) if name == "samples" else _sorted(rows, name)
+    for day, rows in by_day(table):
         file = f"{day}-{first[0]}-{first[1]:08d}.parquet"
         target = layout.table_dir(name) / file
-        report.segment_bytes += segment.write(ordered, name, layout.staging / f"{name}-{file}", target)
-        written.append(target)
-    return written
+        yield segment.write(in_order(rows, name), name, layout.staging / f"{name}-{file}", target)
 
 
-def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+def by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the rows of each day (UTC) with its name; all rows of a table without times as ``all``."""
     if "time" not in table.column_names:
         yield "all", table
         return
-    days = pc.floor_temporal(table["time"], unit="day")
-    if pc.min(days) == pc.max(days):
-        yield f"{days[0].as_py():%Y-%m-%d}", table
-        return
-    for day in sorted(pc.unique(days).to_pylist()):
-        yield f"{day:%Y-%m-%d}", table.filter(pc.equal(days, pa.scalar(day, schema.TIME)))
+    days = table["time"].cast(pa.int64()).to_numpy() // _US_PER_DAY
+    first, last = days.min(), days.max()
+    for day in [first] if first == last else np.unique(days):
+        rows = table if first == last else table.filter(pa.array(days == day))
+        yield str(np.datetime64(int(day), "D")), rows
 
 
-def _sorted(table: pa.Table, name: str) -> pa.Table:
-    ordered = table.sort_by([(column, "ascending") for column in schema.SORT_KEYS[name]])
-    return ordered.cast(schema.TABLES[name])
+def in_order(table: pa.Table, name: str) -> pa.Table:
+    """Return rows of the tail sorted and in the form that a segment of table ``name`` has."""
+    if name == "samples":
+        times_us = table["time"].cast(pa.int64()).to_numpy()
+        rest = (table[column].to_numpy() for column in ("ns", "value"))
+        return segment.samples_table(ordered(Samples(table["series_id"].to_numpy(), times_us, *rest)))
+    ordered_rows = table.sort_by([(column, "ascending") for column in schema.SORT_KEYS[name]])
+    return ordered_rows.cast(schema.TABLES[name])
+
+
+def _unlink(layout: Layout, keys: Any) -> None:
+    for key in keys:
+        layout.wal_path(*key).unlink(missing_ok=True)
 
 
 def _is_gone(layout: Layout, writer: str) -> bool:
@@ -191,18 +210,3 @@ def _forget_dead_writers(layout: Layout) -> None:
         age_s = time.time() - directory.stat().st_mtime
         if age_s > _NEWBORN_S and not layout.wal_files(writer) and _is_gone(layout, writer):
             shutil.rmtree(directory, ignore_errors=True)
-
-
-def main() -> int:
-    """Seal the lake named on the command line once; print what was done as JSON."""
-    started = time.monotonic()
-    os.nice(5)
-    report = seal(Layout(sys.argv[1]))
-    done = {} if report is None else vars(report)
-    seconds = round(time.monotonic() - started, 3)
-    sys.stdout.write(json.dumps({**done, "busy": report is None, "seconds": seconds}) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

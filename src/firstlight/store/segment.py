@@ -2,19 +2,29 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from firstlight.store import encoding, schema
+from firstlight.store.commit import NewSegment
 from firstlight.store.layout import sync_directory
+from firstlight.store.sorting import Samples
 
 _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 3
-_ROW_GROUP_ROWS = 131_072
+ROW_GROUP_ROWS = 65_536
+_SYNC_BYTES = 4 * 2**20
+"""Written at once; more would make others wait for the disk, above all those who sync their log."""
+
+_US_PER_MS = 1000
 _DELTA = "DELTA_BINARY_PACKED"
+_SPLIT = "BYTE_STREAM_SPLIT"
+_ROLLUP = {column.name: _SPLIT if pa.types.is_floating(column.type) else _DELTA for column in schema.ROLLUP}
 _COLUMN_ENCODINGS = {
     "samples": {
         "series_id": _DELTA,
@@ -22,29 +32,26 @@ _COLUMN_ENCODINGS = {
         "ns": _DELTA,
         "value_int": _DELTA,
         "value_divisor": _DELTA,
-        "value_double": "BYTE_STREAM_SPLIT",
+        "value_double": _SPLIT,
     },
     "events": {"time": _DELTA, "ns": _DELTA},
     "spans": {"time": _DELTA, "ns": _DELTA, "duration_ns": _DELTA},
     "exponential": {"series_id": _DELTA, "time": _DELTA, "ns": _DELTA},
+    "rollup_1m": _ROLLUP,
+    "rollup_1h": _ROLLUP,
 }
 _LIKELY_DISTINCT = frozenset({"trace_id", "span_id", "parent_id", "body", "attributes"})
 
 
-def sealed_samples(tail: pa.Table) -> pa.Table:
-    """Return tail samples sorted by series and time with their values split into exact integers and doubles."""
-    ids = _numpy(tail, "series_id")
-    times = _numpy(tail, "time", pa.int64())
-    rest = _numpy(tail, "ns")
-    values = _numpy(tail, "value")
-    order = np.lexsort((rest, times, ids))
-    ids, values = ids[order], values[order]
+def samples_table(samples: Samples) -> pa.Table:
+    """Return sorted samples with their values split into exact integers and doubles."""
+    ids, times_us, ns, values = samples
     starts = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1])))
     divisor, whole, exact = encoding.split(values, starts)
     columns = [
         pa.array(ids),
-        pa.array(times[order], schema.TIME),
-        pa.array(rest[order]),
+        pa.array(times_us, schema.TIME),
+        pa.array(ns),
         pa.array(whole, mask=~exact),
         pa.array(divisor, mask=~exact),
         pa.array(values, mask=exact),
@@ -52,42 +59,161 @@ def sealed_samples(tail: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema.SAMPLES)
 
 
-def write(table: pa.Table, name: str, staging: Path, target: Path) -> int:
-    """Write ``table`` as a segment of table ``name``: first to ``staging``, synced, then renamed to ``target``.
+def samples_of(table: pa.Table) -> Samples:
+    """Return the rows of a segment of samples with their values, bit for bit."""
+    ids, ns = (table[name].to_numpy() for name in ("series_id", "ns"))
+    times_us = table["time"].cast(schema.TIME).cast(pa.int64()).to_numpy()
+    doubles = table["value_double"].combine_chunks()
+    if doubles.null_count == 0:
+        return Samples(ids, times_us, ns, doubles.to_numpy())
+    # Null slots of an Arrow array hold anything, but are there.
+    is_double = doubles.is_valid().to_numpy(zero_copy_only=False)
+    whole, divisor = (table[name].fill_null(1).to_numpy() for name in ("value_int", "value_divisor"))
+    return Samples(ids, times_us, ns, np.where(is_double, doubles.fill_null(0.0).to_numpy(), whole / divisor))
 
-    Returns:
-        Its size in bytes.
+
+def has_whole_ms(table: pa.Table) -> bool:
+    """Return whether each time is a whole number of milliseconds."""
+    if "time" not in table.column_names or not table.num_rows:
+        return False
+    times_us = table["time"].cast(pa.int64()).to_numpy()
+    return not table["ns"].to_numpy().any() and not (times_us % _US_PER_MS).any()
+
+
+class SegmentWriter:
+    """Writes one segment, piece by piece: first to ``staging``; at the end it is synced and renamed to ``target``.
+
+    Use as a context manager; an exception inside leaves nothing behind.
+
+    Args:
+        name: its table.
+        staging: path on the same file system as ``target``.
+        target: where it is to lie.
+        whole_ms: times are whole milliseconds, all of them.
+        columns: of a table that is not one of the lake's.
+
+    Attributes:
+        name: its table.
 
     Raises:
         OSError: the disk refused.
     """
-    encodings = _COLUMN_ENCODINGS.get(name, {})
-    dictionary = [f.name for f in table.schema if _wants_dictionary(f, encodings)]
-    pq.write_table(
-        table,
-        staging,
-        compression=_COMPRESSION,
-        compression_level=_COMPRESSION_LEVEL,
-        use_dictionary=dictionary,
-        column_encoding=encodings or None,
-        row_group_size=_ROW_GROUP_ROWS,
-        write_page_checksum=True,
-        version="2.6",
+
+    def __init__(
+        self, name: str, staging: Path, target: Path, *, whole_ms: bool = False, columns: pa.Schema | None = None
+    ) -> None:
+        self.name = name
+        self._staging = staging
+        self._target = target
+        self._schema = _file_schema(name, columns or schema.TABLES[name], whole_ms=whole_ms)
+        self._rows = self._synced_bytes = 0
+        self._begin_us: int | None = None
+        self._end_us: int | None = None
+
+    def __enter__(self) -> Self:
+        self._staging.parent.mkdir(exist_ok=True)
+        self._file = open(self._staging, "wb")
+        encodings = _COLUMN_ENCODINGS.get(self.name, {})
+        self._writer = pq.ParquetWriter(
+            self._file,
+            self._schema,
+            compression=_COMPRESSION,
+            compression_level=_COMPRESSION_LEVEL,
+            use_dictionary=[f.name for f in self._schema if _wants_dictionary(f, encodings)],
+            column_encoding=encodings or None,
+            write_page_checksum=True,
+            version="2.6",
+        )
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        """Append rows, which must come after those written before in the table's order."""
+        if not table.num_rows:
+            return
+        if "time" in table.column_names:
+            self._bound(table["time"])
+        self._writer.write_table(table.cast(self._schema), ROW_GROUP_ROWS)
+        self._rows += table.num_rows
+        if self._file.tell() - self._synced_bytes > _SYNC_BYTES:
+            self._sync()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._writer.close()
+            if error is None:
+                self._sync()
+        finally:
+            self._file.close()
+            if error is not None:
+                self._staging.unlink(missing_ok=True)
+        if error is None:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._staging.replace(self._target)
+            sync_directory(self._target.parent)
+
+    def written(self) -> NewSegment:
+        """Return what has been written, once it is in its place."""
+        size_bytes = self._target.stat().st_size
+        footer_bytes = _footer_bytes(self._target, size_bytes)
+        span = (self._begin_us, self._end_us)
+        return NewSegment(self.name, self._target, self._rows, size_bytes, footer_bytes, *span)
+
+    def _bound(self, times: pa.ChunkedArray) -> None:
+        bounds = pc.min_max(times)
+        first, last = (bounds[key].cast(schema.TIME).cast(pa.int64()).as_py() for key in ("min", "max"))
+        self._begin_us = first if self._begin_us is None else min(first, self._begin_us)
+        self._end_us = last if self._end_us is None else max(last, self._end_us)
+
+    def _sync(self) -> None:
+        self._file.flush()
+        os.fdatasync(self._file.fileno())
+        self._synced_bytes = self._file.tell()
+
+
+def write(table: pa.Table, name: str, staging: Path, target: Path) -> NewSegment:
+    """Write ``table``, which is in its order, as one segment of table ``name``; see :class:`SegmentWriter`."""
+    columns = schema.TABLES[name] if _is_the_lakes(name, table.schema) else table.schema
+    with SegmentWriter(name, staging, target, whole_ms=has_whole_ms(table), columns=columns) as writer:
+        writer.write(table)
+    return writer.written()
+
+
+def _file_schema(name: str, columns: pa.Schema, *, whole_ms: bool) -> pa.Schema:
+    """Return the columns of a file; those of the lake's tables have their number in the catalog."""
+    kept = [column.with_type(schema.TIME_MS) if whole_ms and column.name == "time" else column for column in columns]
+    return pa.schema(
+        [_numbered(found, schema.field_ids(name)) for found in kept] if _is_the_lakes(name, columns) else kept
     )
-    with open(staging, "rb") as file:
-        os.fsync(file.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging.replace(target)
-    sync_directory(target.parent)
-    return target.stat().st_size
+
+
+def _is_the_lakes(name: str, columns: pa.Schema) -> bool:
+    return name in schema.TABLES and columns.names == schema.TABLES[name].names
+
+
+def _numbered(column: pa.Field, numbers: dict[str, int]) -> pa.Field:
+    kind = column.type
+    if pa.types.is_map(kind):
+        parts = [
+            _with_number(part, numbers[f"{column.name}.{part.name}"]) for part in (kind.key_field, kind.item_field)
+        ]
+        kind = pa.map_(*parts)
+    elif pa.types.is_list(kind):
+        kind = pa.list_(_with_number(kind.value_field, numbers[f"{column.name}.element"]))
+    return _with_number(column.with_type(kind), numbers[column.name])
+
+
+def _with_number(column: pa.Field, number: int) -> pa.Field:
+    return column.with_metadata({"PARQUET:field_id": str(number)})
+
+
+def _footer_bytes(path: Path, size_bytes: int) -> int:
+    """Return the length that a Parquet file notes before its last four bytes."""
+    with path.open("rb") as file:
+        file.seek(size_bytes - 8)
+        return int.from_bytes(file.read(4), "little")
 
 
 def _wants_dictionary(field: pa.Field, encodings: dict[str, str]) -> bool:
     return pa.types.is_string(field.type) and field.name not in encodings and field.name not in _LIKELY_DISTINCT
-
-
-def _numpy(table: pa.Table, column: str, as_type: pa.DataType | None = None) -> Any:
-    values = table.column(column)
-    if as_type is not None:
-        values = values.cast(as_type)
-    return values.to_numpy()

@@ -81,15 +81,18 @@ class WalWriter:
         self._open_writer()
         _writers.add(self)
 
-    def append(self, batches: Sequence[Batch], batch_id: bytes = b"") -> None:
+    def append(self, batches: Sequence[Batch], batch_id: bytes = b"") -> int:
         """Write one frame with all of ``batches`` and sync as the policy says; see ``ports.SignalStore.append``.
+
+        Returns:
+            How many bytes the log has grown.
 
         Raises:
             StorageFull: nothing was kept.
             StorageError: nothing was kept.
         """
         if not any(map(len, batches)):
-            return
+            return 0
         name = delivery_name(batch_id)
         with self._write_lock:
             if self._forked:
@@ -99,13 +102,14 @@ class WalWriter:
             if self._size >= max(self._rotate_bytes, len(MAGIC) + 1):
                 self._rotate()
             parts, fresh = pack(batches, self._defined)
-            self._write(name, parts)
+            appended_bytes = self._write(name, parts)
             self._defined.update(fresh)
             sequence, end = self.sequence, self._size
         if self.durability == "always":
             self._sync_to(sequence, end)
-        elif self.durability == "interval" and time.monotonic() - self._synced_at > _SYNC_INTERVAL_S:
-            self.sync()
+        else:
+            self.sync_if_due()
+        return appended_bytes
 
     def sync(self) -> None:
         """Bring everything written so far to the disk.
@@ -114,6 +118,15 @@ class WalWriter:
             StorageError: the disk failed.
         """
         self._sync_to(self.sequence, self._size)
+
+    def sync_if_due(self) -> None:
+        """With ``interval``, sync if the last time is long enough ago and something came since.
+
+        Raises:
+            StorageError: the disk failed.
+        """
+        if self.durability == "interval" and time.monotonic() - self._synced_at > _SYNC_INTERVAL_S:
+            self.sync()
 
     def rotate_if_due(self) -> bool:
         """Begin a new file when the present one is old or large enough; return whether it did."""
@@ -176,7 +189,7 @@ class WalWriter:
             self._open_next()
             os.close(old)
 
-    def _write(self, name: bytes, parts: list[bytes | memoryview]) -> None:
+    def _write(self, name: bytes, parts: list[bytes | memoryview]) -> int:
         crc = zlib.crc32(name)
         for part in parts:
             crc = zlib.crc32(part, crc)
@@ -194,6 +207,7 @@ class WalWriter:
         self._size += total
         self.frames += 1
         self.bytes += total
+        return total
 
     def _write_rest(self, data: bytes, written: int) -> None:
         rest = memoryview(data)[written:]

@@ -5,18 +5,12 @@ import pytest
 
 import firstlight
 from firstlight.app.instrumented import AsgiMiddleware
-from firstlight.export.memory import MemoryExporter
 from firstlight.sdk.tracing.baggage import get_baggage
 from firstlight.testing import capture
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 START = {"type": "http.response.start", "status": 200, "headers": []}
 LAST = {"type": "http.response.body", "body": b"x"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _nobody_is_contacted() -> None:
-    firstlight.configure(exporter=MemoryExporter())
 
 
 def http(**more):

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 import firstlight
-from firstlight.export.memory import MemoryExporter
 from firstlight.model import Level
 from firstlight.sdk.integrations.hooks import (
     install_asyncio,
@@ -19,11 +18,6 @@ from firstlight.sdk.integrations.hooks import (
 )
 from firstlight.sdk.integrations.warnings import install_warnings
 from firstlight.testing import Capture, capture
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _nobody_is_contacted() -> None:
-    firstlight.configure(exporter=MemoryExporter())
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def server():
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, format, *args) -> None:  # noqa: A002 - the base class's name
+        def log_message(self, *_: object) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Handler) as running:

@@ -19,18 +19,7 @@ from firstlight.export.memory import MemoryExporter
 from firstlight.model import Batch, Level
 from firstlight.sdk.integrations.opentelemetry import FirstlightLogRecordExporter, FirstlightSpanProcessor
 from firstlight.sdk.integrations.opentelemetry_metrics import report_opentelemetry
-from firstlight.testing import Capture, capture
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _nobody_is_contacted() -> None:
-    firstlight.configure(exporter=MemoryExporter())
-
-
-@pytest.fixture
-def captured() -> Iterator[Capture]:
-    with capture(level="debug") as one:
-        yield one
+from firstlight.testing import Capture
 
 
 @pytest.fixture
@@ -102,7 +91,7 @@ def test_a_log_record_is_recorded_with_its_ids(captured: Capture, traced: Tracer
 def test_what_is_not_understood_is_no_trouble_of_the_program(captured: Capture) -> None:
     FirstlightLogRecordExporter(firstlight.get()).export([SimpleNamespace()])
     with pytest.raises(AttributeError):
-        captured.events  # noqa: B018
+        _ = captured.events
 
 
 def samples(batches: list[Batch], scope: str) -> dict[tuple[str, str, str], float]:

@@ -10,15 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 import firstlight
-from firstlight.export.memory import MemoryExporter
 from firstlight.model import Level
 from firstlight.sdk.integrations.stdlib_logging import SpanStamp, install_logging
 from firstlight.testing import capture
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _nobody_is_contacted() -> None:
-    firstlight.configure(exporter=MemoryExporter())
 
 
 @pytest.fixture

@@ -1,24 +1,10 @@
-from collections.abc import Iterator
-
 import pytest
 import structlog
 
 import firstlight
-from firstlight.export.memory import MemoryExporter
 from firstlight.model import Level
 from firstlight.sdk.integrations.structlog import FirstlightProcessor
-from firstlight.testing import Capture, capture
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _nobody_is_contacted() -> None:
-    firstlight.configure(exporter=MemoryExporter())
-
-
-@pytest.fixture
-def captured() -> Iterator[Capture]:
-    with capture(level="debug") as one:
-        yield one
+from firstlight.testing import Capture
 
 
 def logger(*processors):
@@ -55,10 +41,10 @@ def test_exceptions_in_each_of_their_forms(captured: Capture) -> None:
         raise KeyError("card")
     except KeyError as error:
         log.exception("refused")
-        log.error("refused", exc_info=True)  # noqa: G201
+        log.error("refused", exc_info=True)  # noqa: G201 - of structlog
         log.error("refused", exc_info=error)
         log.error("refused", exc_info=(KeyError, error, error.__traceback__))
-    log.error("refused", exc_info=True)  # noqa: LOG014
+    log.error("refused", exc_info=True)  # noqa: LOG014 - as above
     types = [event.attributes.get("exception.type") for event in captured.events]
     assert types == ["KeyError"] * 4 + [None]
     assert "raise KeyError" in captured.events[0].attributes["exception.stacktrace"]
@@ -74,4 +60,4 @@ def test_what_cannot_be_recorded_is_no_trouble_of_the_line(captured: Capture) ->
     log.info(Unspeakable())
     assert len(written) == 1
     with pytest.raises(RuntimeError):
-        captured.events  # noqa: B018
+        _ = captured.events

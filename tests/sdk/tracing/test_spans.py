@@ -6,19 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from firstlight.export.memory import MemoryExporter
-from firstlight.model import Resource, SpanLink
-from firstlight.sdk.client import Delivery, Limits, Telemetry
+from firstlight.model import SpanLink
+from firstlight.sdk.client import Telemetry
 from firstlight.sdk.tracing.context import current_span, in_context
 from firstlight.sdk.tracing.remote import RemoteSpan
 from firstlight.testing import Capture, FakeClock, capture
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    made = Telemetry(Delivery(lambda _: MemoryExporter(), Resource), Limits(linger_s=0.0))
-    yield made
-    made.shutdown()
 
 
 @pytest.fixture

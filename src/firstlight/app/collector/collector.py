@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from threading import Lock
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from firstlight.app.collector.hooks import EVENT, METRIC_REGISTERED, POST_COLLECTION, PRE_COLLECTION, Callback, Hooks
@@ -17,15 +17,13 @@ from firstlight.codecs.prometheus_families import Reading
 from firstlight.model import Kind
 from firstlight.sdk.client import Telemetry
 from firstlight.sdk.metrics.histogram import DEFAULT_BOUNDS_S, Histogram
-from firstlight.sdk.metrics.instruments import Counter, Gauge, Instrument
+from firstlight.sdk.metrics.instruments import AnyInstrument, Counter, Gauge, Instrument
 
 COLLECTION_INTERVAL_S = 30.0
 SCOPE = "collector"
 
 Labels = Mapping[str, str] | Sequence[str] | None
 """Names of labels, or labels with their values."""
-
-I = TypeVar("I", bound=Instrument)  # noqa: E741
 
 _taken: "WeakKeyDictionary[Telemetry, count[int]]" = WeakKeyDictionary()
 _taking = Lock()
@@ -177,10 +175,6 @@ class Collector:
         """
         self.hooks.add(hook_type, callback)
 
-    def remove_hook(self, hook_type: str, callback: Callback) -> bool:
-        """Call ``callback`` no more; return whether it was there."""
-        return self.hooks.remove(hook_type, callback)
-
     async def collect(self) -> None:
         """Collect once, now."""
         begun_s = monotonic()
@@ -232,7 +226,7 @@ class Collector:
         with self.telemetry.registry.folding:
             return readings_of(line for lines in self._lines().values() for line in lines)
 
-    def _made(self, made: I, labels: Labels) -> I:
+    def _made(self, made: AnyInstrument, labels: Labels) -> AnyInstrument:
         line = made.labels(**labels) if labels and isinstance(labels, Mapping) else made
         name = made.definition.name
         with self._lock:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Iterable, Sequence
 from itertools import count
 from os import PathLike
 from pathlib import Path
-from random import uniform
 from threading import Lock
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from firstlight.codecs import prometheus_text
 from firstlight.codecs.prometheus_families import families, text_families
 from firstlight.errors import Unavailable
 from firstlight.export.files import explained
+from firstlight.export.jitter import shortened
 
 ATTEMPTS = 3
 RETRY_S = 0.1
@@ -68,7 +68,7 @@ class WholeFile:
             except Unavailable:
                 if attempt == self._attempts:
                     raise
-                await asyncio.sleep(uniform(retry_s / 2, retry_s))  # noqa: S311
+                await asyncio.sleep(shortened(retry_s))
                 retry_s *= 2
             else:
                 return

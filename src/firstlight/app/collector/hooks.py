@@ -54,18 +54,6 @@ class Hooks:
             if callback not in self._callbacks[known]:
                 self._callbacks[known] += (callback,)
 
-    def remove(self, hook_type: str, callback: Callback) -> bool:
-        """Call it no more; return whether it was there.
-
-        Raises:
-            UsageError: there is no such type.
-        """
-        known = self._known(hook_type)
-        with self._lock:
-            before = self._callbacks[known]
-            self._callbacks[known] = tuple(one for one in before if one != callback)
-            return len(self._callbacks[known]) < len(before)
-
     async def run(self, hook_type: str, subject: object) -> None:
         """Call all of a type one after the other and await those that are asynchronous."""
         for callback in self._callbacks[hook_type]:

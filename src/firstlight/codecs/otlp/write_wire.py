@@ -21,7 +21,9 @@ REMEMBERED_MAX = 2048
 """Keys, names and the like whose bytes are kept, some 100 bytes each."""
 
 _INT64_MIN, _INT64_MAX, _UINT64 = -(2**63), 2**63 - 1, 2**64 - 1
-_SMALL = [bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80, number >> 7]) for number in range(2048)]  # noqa: PLR2004
+_MORE = 0x80
+"""The bit of a byte that says that another one follows."""
+_SMALL = [bytes([number]) if number < _MORE else bytes([number & 0x7F | _MORE, number >> 7]) for number in range(2048)]
 _SMALL_END = len(_SMALL)
 _INTEGERS = [bytes([1 + len(number), 0x18]) + number for number in _SMALL]
 _SHORT_CHARS = 0x60
@@ -54,8 +56,8 @@ def varint(number: int) -> bytes:
     if number < _SMALL_END:
         return _SMALL[number]
     encoded = bytearray()
-    while number >= 0x80:  # noqa: PLR2004 - what seven bits hold
-        encoded.append(number & 0x7F | 0x80)
+    while number >= _MORE:
+        encoded.append(number & 0x7F | _MORE)
         number >>= 7
     encoded.append(number)
     return bytes(encoded)

@@ -4,6 +4,7 @@ Everything that is built on it does then too: ``urllib.request``, ``urllib3``, `
 it tells whoever is called the ids of our traces.
 """
 
+from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import Any
 
@@ -19,14 +20,17 @@ def instrument_http_client() -> None:
 
     A header that the program sets itself is left as it is.
     """
-    HTTPConnection.putheader = _putheader  # type: ignore[method-assign]  # that is what it is for
-    HTTPConnection.endheaders = _endheaders  # type: ignore[method-assign]
+    _replace(_putheader, _endheaders)
 
 
 def uninstrument_http_client() -> None:
     """Take that back."""
-    HTTPConnection.putheader = _original_putheader  # type: ignore[method-assign]
-    HTTPConnection.endheaders = _original_endheaders  # type: ignore[method-assign]
+    _replace(_original_putheader, _original_endheaders)
+
+
+def _replace(putheader: Callable[..., None], endheaders: Callable[..., None]) -> None:
+    HTTPConnection.putheader = putheader  # type: ignore[method-assign]  # that is what it is for
+    HTTPConnection.endheaders = endheaders  # type: ignore[method-assign]  # as above
 
 
 def _putheader(self: HTTPConnection, header: str | bytes, *values: Any) -> None:

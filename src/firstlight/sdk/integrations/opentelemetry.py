@@ -16,7 +16,20 @@ if TYPE_CHECKING:
 _MS_PER_S = 1000
 
 
-class FirstlightSpanProcessor:
+class _HandsOver:
+    def __init__(self, telemetry: "Telemetry") -> None:
+        self._telemetry = telemetry
+
+    def shutdown(self) -> None:
+        """Deliver what is there; the recorder goes on for others."""
+        self._telemetry.flush()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Deliver what is there; return whether it was done in time."""
+        return self._telemetry.flush(timeout_millis / _MS_PER_S)
+
+
+class FirstlightSpanProcessor(_HandsOver):
     """Hands ended, sampled spans to the recorder: ``provider.add_span_processor(FirstlightSpanProcessor(telemetry))``.
 
     The name of the tracer is the scope.
@@ -24,9 +37,6 @@ class FirstlightSpanProcessor:
     Args:
         telemetry: the recorder.
     """
-
-    def __init__(self, telemetry: "Telemetry") -> None:
-        self._telemetry = telemetry
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         """Wait for its end."""
@@ -39,16 +49,8 @@ class FirstlightSpanProcessor:
         if span.context is not None and span.context.trace_flags.sampled:
             _hand_over(self._telemetry, [span], span_row)
 
-    def shutdown(self) -> None:
-        """Deliver what is there; the recorder goes on for others."""
-        self._telemetry.flush()
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Deliver what is there; return whether it was done in time."""
-        return self._telemetry.flush(timeout_millis / _MS_PER_S)
-
-
-class FirstlightLogRecordExporter:
+class FirstlightLogRecordExporter(_HandsOver):
     """Hands log records to the recorder, inside a ``SimpleLogRecordProcessor`` or a ``BatchLogRecordProcessor``.
 
     The name of the logger is the scope.
@@ -57,20 +59,9 @@ class FirstlightLogRecordExporter:
         telemetry: the recorder.
     """
 
-    def __init__(self, telemetry: "Telemetry") -> None:
-        self._telemetry = telemetry
-
     def export(self, batch: Iterable[Any]) -> None:
         """Record the log records of ``batch``.  The SDK does not look at what is returned."""
         _hand_over(self._telemetry, batch, event_row)
-
-    def shutdown(self) -> None:
-        """Deliver what is there; the recorder goes on for others."""
-        self._telemetry.flush()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Deliver what is there; return whether it was done in time."""
-        return self._telemetry.flush(timeout_millis / _MS_PER_S)
 
 
 def span_row(span: Any) -> Span:

@@ -1,6 +1,7 @@
 """Metrics of OpenTelemetry's SDK among our own: its reader is asked whenever a report is due."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,11 +42,7 @@ def report_opentelemetry(telemetry: "Telemetry", reader: Reads) -> Callable[[], 
     """
     source = ReaderSource(reader)
     telemetry.registry.add_source(source)
-
-    def undo() -> None:
-        telemetry.registry.remove_source(source)
-
-    return undo
+    return partial(telemetry.registry.remove_source, source)
 
 
 class ReaderSource:

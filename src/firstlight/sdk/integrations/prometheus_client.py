@@ -6,6 +6,7 @@ Reading needs nothing of prometheus_client but the shape of what ``registry.coll
 
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,11 +63,7 @@ def report_prometheus_client(telemetry: "Telemetry", registry: Collects) -> Call
     )
     source = RegistrySource(registry, reads.inc)
     telemetry.registry.add_source(source)
-
-    def undo() -> None:
-        telemetry.registry.remove_source(source)
-
-    return undo
+    return partial(telemetry.registry.remove_source, source)
 
 
 class RegistrySource:

@@ -67,7 +67,7 @@ class Servers:
         def create_server(application: Any, *args: Any, **kwargs: Any) -> Any:
             return create(self.wrapped(application), *args, **kwargs)
 
-        module.create_server = create_server  # type: ignore[attr-defined]  # it has one
+        vars(module)["create_server"] = create_server
 
     def werkzeug(self, module: ModuleType) -> None:
         """Wrap what a server was made for."""
@@ -101,7 +101,7 @@ class Servers:
 
 def is_asgi(app: Any) -> bool:
     """Return whether ``app`` is an ASGI 3 application: a coroutine function, or an object that is called as one."""
-    return iscoroutinefunction(app) or iscoroutinefunction(getattr(type(app), "__call__", None))  # noqa: B004
+    return iscoroutinefunction(app) or iscoroutinefunction(getattr(type(app), "__call__", None))  # noqa: B004 - it is the function that is looked at
 
 
 def _extend(kind: Any, name: str, after: Callable[[Any], None]) -> None:

@@ -1,7 +1,7 @@
 """WSGI (PEP 3333): each request a span and a few measurements."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import TYPE_CHECKING, Any, cast
 
 from firstlight.sdk.integrations.http_server import MARK, MAX_CHARS, Exchange, HttpServer, Request
 from firstlight.sdk.tracing.baggage import parse_baggage
@@ -114,7 +114,7 @@ class SizedBody(Body):
     """The same for a body that knows how many parts it has: servers send one part with its length."""
 
     def __len__(self) -> int:
-        return len(self._body)  # type: ignore[arg-type]  # made only for those that have a length
+        return len(cast("Sized", self._body))
 
 
 def status_code(status: str) -> int:
@@ -193,4 +193,5 @@ def _watched_file(body: Any, exchange: Exchange, environ: Environ) -> Iterable[b
         body.close = close
     except AttributeError:
         exchange.end(None, route_of(environ))
-    return body  # type: ignore[no-any-return]  # it is the application's own
+    served: Iterable[bytes] = body
+    return served

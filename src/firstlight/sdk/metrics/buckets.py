@@ -16,9 +16,6 @@ from sys import float_info
 MAX_SCALE = 20
 """Of OpenTelemetry's specification: the last scale at which every index fits into 32 bits."""
 
-MIN_SCALE = -10
-"""Where two buckets hold every double."""
-
 MIN_BUCKETS = 2
 _SMALLEST = float_info.min
 _HALF = 0.5

@@ -9,7 +9,7 @@ from itertools import count
 from math import inf, isfinite
 from sys import float_info
 from types import MemberDescriptorType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from firstlight.model import Kind
 from firstlight.ports import Clock
@@ -170,6 +170,9 @@ class Instrument:
         if len(numbers) < len(taken):
             self._keeper.invalid(len(taken) - len(numbers))
         return numbers
+
+
+AnyInstrument = TypeVar("AnyInstrument", bound=Instrument)
 
 
 class Counter(Instrument):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from firstlight.errors import UsageError
 from firstlight.model import Kind
@@ -10,7 +10,7 @@ from firstlight.sdk.metrics.buckets import MIN_BUCKETS
 from firstlight.sdk.metrics.exponential import MAX_BUCKETS, ExponentialHistogram
 from firstlight.sdk.metrics.histogram import DEFAULT_BOUNDS_S, Histogram
 from firstlight.sdk.metrics.info import Enumeration, Info
-from firstlight.sdk.metrics.instruments import Counter, Definition, Gauge, Instrument
+from firstlight.sdk.metrics.instruments import AnyInstrument, Counter, Definition, Gauge
 from firstlight.sdk.metrics.naming import check_names
 from firstlight.sdk.metrics.observable import Answer, Observable
 from firstlight.sdk.metrics.registry import place_of_caller
@@ -19,8 +19,6 @@ from firstlight.sdk.metrics.up_down import UpDownCounter
 
 if TYPE_CHECKING:
     from firstlight.sdk.client import Telemetry
-
-I = TypeVar("I", bound=Instrument)  # noqa: E741
 
 _PACKAGE = str(Path(__file__).parents[2])
 
@@ -198,7 +196,7 @@ class Meter:
         definition = self._define(name, kind, unit, help_text, labels)
         return self._made(Observable, definition._replace(callback=callback))
 
-    def _made(self, make: type[I], definition: Definition, exemplars: bool | None = False) -> I:
+    def _made(self, make: type[AnyInstrument], definition: Definition, exemplars: bool | None = False) -> AnyInstrument:
         check_names(definition)
         keep = self._telemetry.registry.exemplars if exemplars is None else exemplars
         return self._telemetry.instrument(make, definition._replace(exemplars=keep))

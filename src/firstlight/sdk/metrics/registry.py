@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any
 
 from firstlight.errors import UsageError
 from firstlight.model.series import sorted_labels
@@ -12,7 +12,7 @@ from firstlight.sdk.flow.ledger import Ledger, Rows
 from firstlight.sdk.flow.plain import text
 from firstlight.sdk.flow.troubles import Troubles
 from firstlight.sdk.metrics.asker import Asker
-from firstlight.sdk.metrics.instruments import Definition, Instrument, Keeper
+from firstlight.sdk.metrics.instruments import AnyInstrument, Definition, Instrument, Keeper
 from firstlight.sdk.metrics.naming import Claims, check_definition, check_same
 from firstlight.sdk.metrics.observable import Observable, Reading, Source
 
@@ -22,8 +22,6 @@ MAX_LINES = 2000
 MAX_INSTRUMENTS = 4000
 OVERFLOW_LABELS = (("otel.metric.overflow", "true"),)
 """Labels of the shared line, as OpenTelemetry's metrics SDK specification has them."""
-
-I = TypeVar("I", bound=Instrument)  # noqa: E741
 
 
 class Registry:
@@ -64,7 +62,7 @@ class Registry:
             self._line, troubles.misuse, self._invalid, self._overflow, self._forget, self._time_ns, max_lines
         )
 
-    def register(self, make: type[I], definition: Definition) -> I:
+    def register(self, make: type[AnyInstrument], definition: Definition) -> AnyInstrument:
         """Return the instrument for ``definition``, the same one when it is registered again.
 
         Raises:
@@ -137,7 +135,7 @@ class Registry:
             line.restart(now_ns)
         return len(self._lines) + len(self._sources)
 
-    def _new(self, make: type[I], definition: Definition) -> I:
+    def _new(self, make: type[AnyInstrument], definition: Definition) -> AnyInstrument:
         check_definition(definition)
         if len(self._found) >= MAX_INSTRUMENTS:
             raise UsageError(f"{definition.name} is one metric too many; names must not be made up as you go")
@@ -156,7 +154,9 @@ class Registry:
                 del self._found[definition.scope, definition.name]
                 self._claims.release(definition)
 
-    def _make(self, make: type[I], definition: Definition, pairs: tuple[tuple[str, str], ...] | None) -> I:
+    def _make(
+        self, make: type[AnyInstrument], definition: Definition, pairs: tuple[tuple[str, str], ...] | None
+    ) -> AnyInstrument:
         made = make(definition, self._keeper, pairs, self.now())
         if pairs is not None and not isinstance(made, Observable):
             self._lines.append(made)

@@ -19,6 +19,7 @@ Hint = Callable[[bytes], object]
 _SPLIT_NUMBER = 14
 """Digits of the shortest card number."""
 _OPAQUE_CHARS = 8
+_WORD_CHARS = 24
 _PLAIN_WORD = re.compile(
     r"(?i)(?:any|bytes|empty|expired|failed|false|incorrect|invalid|is|missing|must|none|not|null|optional|required|str"
     r"|string|true|undefined|unset|wrong)[.!?:]?"
@@ -69,7 +70,7 @@ def _pattern(kind: str, regex: str, check: Check | None = None) -> Pattern:
 
 def _is_opaque(value: str) -> bool:
     """Tell a made-up value from a word: it has a digit, or is longer than words are."""
-    return len(value) >= _OPAQUE_CHARS and (len(value) > 24 or any(map(str.isdecimal, value)))  # noqa: PLR2004
+    return len(value) >= _OPAQUE_CHARS and (len(value) > _WORD_CHARS or any(map(str.isdecimal, value)))
 
 
 def _is_no_plain_word(value: str) -> bool:
