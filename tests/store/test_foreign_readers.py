@@ -37,7 +37,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_duckdb_reads_samples_bit_for_bit(data: Path) -> None:
     with duckdb.connect() as database:
         found = database.execute(
-            "SELECT epoch_us(time) * 1000 + ns, coalesce(value_int::DOUBLE / value_divisor, value_double), labels['host'] "
+            "SELECT epoch_us(time) * 1000 + ns, coalesce(value_int::DOUBLE / value_divisor, value_double), "
+            "labels['host'] "
             f"FROM '{data}/samples/*.parquet' JOIN '{data}/series/*.parquet' USING (series_id) "
             "WHERE name = 'load' ORDER BY 1"
         ).fetchnumpy()
