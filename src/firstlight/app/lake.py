@@ -2,11 +2,13 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Unpack
 
+from firstlight.app.series_limits import SeriesAdmission, SeriesLimits, refused_by_reason
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
 from firstlight.query.aggregate import Aggregated, Steps, aggregate
@@ -35,6 +37,7 @@ class LakeLimits:
         time_limit_s: a query that takes longer is stopped.
         rotate_bytes: size at which a new log file begins.
         rotate_s: age at which a new log file begins; its rows are sealed soon after.
+        series: how many series there may be; samples of further ones are refused and counted.
     """
 
     memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
@@ -42,9 +45,11 @@ class LakeLimits:
     time_limit_s: float = DEFAULT_TIME_LIMIT_S
     rotate_bytes: int = DEFAULT_ROTATE_BYTES
     rotate_s: float = DEFAULT_ROTATE_S
+    series: SeriesLimits = field(default_factory=SeriesLimits)
 
 
 _DEFAULT_LIMITS = LakeLimits()
+_SHOWN = 10
 
 
 class Lake:
@@ -63,6 +68,7 @@ class Lake:
         self._recovered: frozenset[bytes] = frozenset()
         self._newest: dict[bytes, bytes] = {}
         self._backlog = Backlog(layout.wal)
+        self._admission: SeriesAdmission | None = None
 
     @classmethod
     def open(
@@ -98,11 +104,14 @@ class Lake:
         writer = None if read_only else WalWriter(layout, durability, limits.rotate_bytes, limits.rotate_s)
         lake = cls(layout, reader, SqlEngine(reader, limits.time_limit_s), writer)
         if writer is not None:
+            lake._admission = SeriesAdmission(reader, limits.series)
             lake._begin(writer, maintain=maintain)
         return lake
 
     def append(self, batches: Sequence[Batch], batch_id: bytes = b"") -> None:
         """Keep all of ``batches`` or none; see :meth:`firstlight.ports.SignalStore.append`.
+
+        Samples of new series beyond :attr:`LakeLimits.series` are left out and counted in :meth:`stats`.
 
         Raises:
             Overloaded: too much waits to be sealed; nothing was kept, try again later.
@@ -113,7 +122,8 @@ class Lake:
             raise StorageError("the lake is open for reading only; open it without read_only=True")
         if self._backlog.is_full():
             raise Overloaded("sealing has fallen behind; see 'firstlight doctor'", 5.0)
-        appended_bytes = self._wal.append(batches, batch_id)
+        assert self._admission is not None
+        appended_bytes = self._wal.append(self._admission.admit(batches), batch_id)
         if delay_s := self._backlog.delay_s(appended_bytes):
             time.sleep(delay_s)
 
@@ -244,6 +254,7 @@ class Lake:
         series = self._reader.series(view)
         totals = self._reader.catalog.totals()
         keeper, wal = self._keeper, self._wal
+        refused = self._admission.refused.copy() if self._admission else Counter()
         return {
             "series": len(series),
             "series_collisions": series.collisions,
@@ -257,6 +268,8 @@ class Lake:
             "appends": wal.frames if wal else 0,
             "appended_bytes": wal.bytes if wal else 0,
             "syncs": wal.syncs if wal else 0,
+            "refused_samples": refused_by_reason(refused),
+            "refused_metrics": [[metric, reason, count] for (reason, metric), count in refused.most_common(_SHOWN)],
             "seal_runs": keeper.done.runs if keeper else 0,
             "seal_failures": keeper.done.failures if keeper else 0,
             "seal_error": keeper.done.last_error if keeper else "",
