@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from firstlight.app.series_limits import SeriesAdmission, SeriesLimits, refused_by_reason
 from firstlight.errors import Overloaded, StorageError
@@ -25,6 +25,12 @@ from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
 from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, LakeReader
 from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter, delivery_name
+
+if TYPE_CHECKING:
+    from firstlight.app.exports.wanted import Report as ExportReport
+    from firstlight.app.exports.wanted import Wanted as ExportWanted
+    from firstlight.app.lake_backup import BackupReport
+    from firstlight.app.lake_stats import LakeStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +282,24 @@ class Lake:
             "torn_bytes": keeper.done.torn_bytes if keeper else 0,
             "quarantined": keeper.done.quarantined if keeper else 0,
         }
+
+    def explore(self, top: int = 10) -> "LakeStats":
+        """Return what the lake holds and what its series are made of; see :mod:`firstlight.app.lake_stats`."""
+        from firstlight.app.lake_stats import measure
+
+        return measure(self._layout.root, top=top)
+
+    def export(self, to: str, wanted: "ExportWanted") -> "ExportReport":
+        """Write rows into files; see :func:`firstlight.app.lake_export.export`."""
+        from firstlight.app.lake_export import export
+
+        return export(self._layout.root, to, wanted)
+
+    def backup(self, path: str | PathLike[str], *, link: bool = True) -> "BackupReport":
+        """Back the lake up into a directory; see :func:`firstlight.app.lake_backup.back_up`."""
+        from firstlight.app.lake_backup import back_up
+
+        return back_up(self._layout.root, path, link=link)
 
     def close(self) -> None:
         """Sync the log, stop the upkeep and close; further calls do nothing."""

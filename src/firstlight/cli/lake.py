@@ -23,6 +23,17 @@ class Verbs(click.Group):
         return command
 
 
-@click.group("lake", cls=Verbs)
+_HELP = """Look into a data directory, and carry rows in and out of it; a hub may be writing to it meanwhile.
+
+\b
+Examples:
+  firstlight lake stats --data ./lake
+  firstlight lake export everything.jsonl.zst --data ./lake
+  firstlight lake import telemetry/ --data ./other
+  firstlight lake backup /mnt/nas/lake --data ./lake
+"""
+
+
+@click.group("lake", cls=Verbs, help=_HELP)
 def command() -> None:
-    """Look into a data directory, and carry rows in and out of it; a hub may be writing to it meanwhile."""
+    """Hold the commands together."""
