@@ -179,6 +179,25 @@ def test_a_forked_child_records_and_reads_for_itself(telemetry: BridgeTelemetry)
     assert telemetry.sql("SELECT count(DISTINCT session_id) FROM metrics").rows == [(2,)]
 
 
+def test_a_forked_child_that_ends_as_programs_do_ends(tmp_path: Path) -> None:
+    program = """
+import json, os, sys
+from firstlight.compat.bridge import BridgeTelemetry
+telemetry = BridgeTelemetry(json.loads(sys.argv[1]))
+telemetry.record_metric("m", 1)
+telemetry.get_metrics()
+if pid := os.fork():
+    sys.exit(os.waitpid(pid, 0)[1])
+telemetry.record_metric("m", 10)
+print(telemetry.get_metrics(aggregation="SUM")["metrics"]["m"]["value"])
+"""
+    given = json.dumps(config(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", program, given], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["11.0"]
+
+
 def test_two_processes_share_a_lake(telemetry: BridgeTelemetry, tmp_path: Path) -> None:
     program = """
 import json, sys
