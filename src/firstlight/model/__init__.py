@@ -3,7 +3,9 @@
 from firstlight.model.findings import Finding, Severity
 from firstlight.model.health import Health, HealthPart, HealthReport, HealthState, combine, state_of
 from firstlight.model.level import Level, level_name, parse_level
+from firstlight.model.matcher import Matcher, MatchOp, named
 from firstlight.model.resource import Resource
+from firstlight.model.selector import parse_selector
 from firstlight.model.series import Kind, Series
 from firstlight.model.signals import (
     Batch,
@@ -30,6 +32,8 @@ __all__ = [
     "HealthState",
     "Kind",
     "Level",
+    "MatchOp",
+    "Matcher",
     "Resource",
     "Samples",
     "Series",
@@ -39,6 +43,8 @@ __all__ = [
     "SpanLink",
     "combine",
     "level_name",
+    "named",
     "parse_level",
+    "parse_selector",
     "state_of",
 ]

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from firstlight.store import encoding, schema
+from firstlight.store.checksum import SummedFile, with_sum
 from firstlight.store.commit import NewSegment
 from firstlight.store.layout import sync_directory
 from firstlight.store.sorting import Samples
@@ -91,6 +92,7 @@ class SegmentWriter:
         target: where it is to lie.
         whole_ms: times are whole milliseconds, all of them.
         columns: of a table that is not one of the lake's.
+        summed: the name gets the file's checksum (:mod:`firstlight.store.checksum`).
 
     Attributes:
         name: its table.
@@ -100,9 +102,17 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, name: str, staging: Path, target: Path, *, whole_ms: bool = False, columns: pa.Schema | None = None
+        self,
+        name: str,
+        staging: Path,
+        target: Path,
+        *,
+        whole_ms: bool = False,
+        columns: pa.Schema | None = None,
+        summed: bool = True,
     ) -> None:
         self.name = name
+        self._summed = summed
         self._staging = staging
         self._target = target
         self._schema = _file_schema(name, columns or schema.TABLES[name], whole_ms=whole_ms)
@@ -112,7 +122,7 @@ class SegmentWriter:
 
     def __enter__(self) -> Self:
         self._staging.parent.mkdir(exist_ok=True)
-        self._file = open(self._staging, "wb")
+        self._file = SummedFile(self._staging)
         encodings = _COLUMN_ENCODINGS.get(self.name, {})
         self._writer = pq.ParquetWriter(
             self._file,
@@ -149,6 +159,8 @@ class SegmentWriter:
             if error is not None:
                 self._staging.unlink(missing_ok=True)
         if error is None:
+            if self._summed:
+                self._target = with_sum(self._target, self._file.crc32)
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._staging.replace(self._target)
             sync_directory(self._target.parent)
@@ -172,10 +184,11 @@ class SegmentWriter:
         self._synced_bytes = self._file.tell()
 
 
-def write(table: pa.Table, name: str, staging: Path, target: Path) -> NewSegment:
+def write(table: pa.Table, name: str, staging: Path, target: Path, *, summed: bool = True) -> NewSegment:
     """Write ``table``, which is in its order, as one segment of table ``name``; see :class:`SegmentWriter`."""
     columns = schema.TABLES[name] if _is_the_lakes(name, table.schema) else table.schema
-    with SegmentWriter(name, staging, target, whole_ms=has_whole_ms(table), columns=columns) as writer:
+    whole_ms = has_whole_ms(table)
+    with SegmentWriter(name, staging, target, whole_ms=whole_ms, columns=columns, summed=summed) as writer:
         writer.write(table)
     return writer.written()
 
