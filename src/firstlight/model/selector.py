@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import cast
 
 from firstlight.errors import QueryError
-from firstlight.model.matcher import Matcher
+from firstlight.model.matcher import Matcher, MatchOp
 
 _WORD = r"[^\s{}\"'`,=!~]+"
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`"
@@ -48,7 +49,8 @@ def _inside(items: str, text: str) -> Iterator[Matcher]:
                 raise _wrong(text)
             yield Matcher("__name__", "=", _unquoted(label, text))
         else:
-            yield Matcher(_unquoted(label, text) if is_quoted else label, op, _unquoted(value, text))
+            name = _unquoted(label, text) if is_quoted else label
+            yield Matcher(name, cast(MatchOp, op), _unquoted(value, text))
         at = found.end()
 
 
