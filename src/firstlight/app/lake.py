@@ -166,6 +166,12 @@ class Lake:
             "seal_error": keeper.done.last_error if keeper else "",
             "torn_bytes": keeper.done.torn_bytes if keeper else 0,
             "quarantined": keeper.done.quarantined if keeper else 0,
+            "lost_segments": keeper.done.lost_segments if keeper else 0,
+            "lost_rows": keeper.done.lost_rows if keeper else 0,
+            "retained_rows": keeper.done.retained_rows if keeper else 0,
+            "reduced_rows": keeper.done.reduced_rows if keeper else 0,
+            "over_bytes": keeper.done.over_bytes if keeper else 0,
+            "damaged_segments": len(self._reader.intact),
         }
 
     def close(self) -> None:

@@ -13,12 +13,14 @@ class RowSet:
 
     Attributes:
         truncated: there was more than the limit.
+        warnings: what is missing in the answer, for people.
     """
 
     columns: Sequence[str]
     types: Sequence[str]
     rows: Sequence[tuple[Any, ...]]
     truncated: bool = False
+    warnings: tuple[str, ...] = ()
 
     def dicts(self) -> list[dict[str, Any]]:
         """Return each row as a dict."""

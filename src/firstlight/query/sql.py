@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -69,12 +70,25 @@ class SqlEngine:
             QueryError: the statement is wrong, may not run, or took too long.
         """
         _check(query)
-        view = self._reader.view()
+        answer = self._reader.reading(lambda view: self._answer(view, query, params, limit, cancel))
+        tables = {table for name in _named(query) for table in TABLES[name]}
+        missing = self._reader.intact.warnings(self._reader.catalog.snapshot(), sorted(tables))
+        return replace(answer, warnings=missing) if missing else answer
+
+    def _answer(
+        self,
+        view: View,
+        query: str,
+        params: Sequence[Any] | Mapping[str, Any] | None,
+        limit: int | None,
+        cancel: threading.Event | None,
+    ) -> RowSet:
         with self._reader.database.cursor() as cursor, self._stopwatch(cursor, cancel):
             try:
-                self._prepare(cursor, query, view)
-                cursor.execute(query, params) if params else cursor.execute(query)
-                return _fetch(cursor, limit)
+                with self._reader.outdated_is_known(view):
+                    self._prepare(cursor, query, view)
+                    cursor.execute(query, params) if params else cursor.execute(query)
+                    return _fetch(cursor, limit)
             except duckdb.InterruptException:
                 raise QueryError(self._why_stopped(cancel)) from None
             except duckdb.OutOfMemoryException:
@@ -83,10 +97,8 @@ class SqlEngine:
                 raise QueryError(str(error).strip()) from error
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection, query: str, view: View) -> None:
-        text = query.lower()
-        for name in TABLES:
-            if name in text:
-                self._define(cursor, name, view)
+        for name in _named(query):
+            self._define(cursor, name, view)
 
     def _define(self, cursor: duckdb.DuckDBPyConnection, name: str, view: View) -> None:
         for table in TABLES[name]:
@@ -142,6 +154,12 @@ def _wait(done: threading.Event, cancel: threading.Event | None, limit_s: float)
 
 
 _POLL_S = 0.05
+
+
+def _named(query: str) -> list[str]:
+    """Return the tables that a statement may speak of."""
+    text = query.lower()
+    return [name for name in TABLES if name in text]
 
 
 def _plain_scan(table: str, columns: pa.Schema) -> str:

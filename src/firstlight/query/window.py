@@ -23,8 +23,13 @@ def window(
     field: str = "value",
 ) -> Window:
     """See :meth:`firstlight.ports.SignalReader.window`."""
-    view = reader.view()
-    wanted = reader.series(view).select(name, field, labels or {})
+    return reader.reading(lambda view: _in_view(reader, view, (name, field, labels or {}), start_ns, end_ns))
+
+
+def _in_view(
+    reader: LakeReader, view: View, which: tuple[str, str, Mapping[str, str]], start_ns: int, end_ns: int
+) -> Window:
+    wanted = reader.series(view).select(*which)
     if not wanted:
         return []
     ids = np.fromiter(wanted, np.int64, len(wanted))
@@ -53,7 +58,7 @@ def _from_segments(reader: LakeReader, view: View, ids: Any, start_ns: int, end_
         "AND epoch_us(time) * 1000 + ns >= ? AND epoch_us(time) * 1000 + ns < ?"
     )
     params = [start_ns // 1000, end_ns // 1000, start_ns, end_ns]
-    with reader.database.cursor() as cursor:
+    with reader.database.cursor() as cursor, reader.outdated_is_known(view):
         table = cursor.execute(query, params).to_arrow_table()
     series_ids, times, values = (table[name].to_numpy() for name in _COLUMNS)
     return series_ids, times, values

@@ -1,8 +1,8 @@
 """Segments that are not what was written: found, set aside, and named; the rest of the lake goes on.
 
-A segment is whole when it has the size that the catalog says and its bytes have the sum that its name carries.  One that
-is not is linked into ``quarantine/`` with a note of what it held, and taken out of the catalog.  A process that only
-reads leaves such a segment out and puts its name into ``suspects/``, where the maintaining process finds it.
+A segment is whole when it has the size that the catalog says and its bytes have the sum that its name carries.  One
+that is not is linked into ``quarantine/`` with a note of what it held, and taken out of the catalog.  A process that
+only reads leaves such a segment out and puts its name into ``suspects/``, where the maintaining process finds it.
 """
 
 import json
@@ -50,7 +50,9 @@ class Lost:
 
     def __str__(self) -> str:
         span = "" if not self.end_us else f" from {time_text(self.begin_us)} to {time_text(self.end_us)}"
-        return f"segment {Path(self.path).name} of {self.table} is damaged, {self.rows} rows{span} are lost: {self.reason}"
+        return (
+            f"segment {Path(self.path).name} of {self.table} is damaged, {self.rows} rows{span} are lost: {self.reason}"
+        )
 
 
 def fault_of(found: Segment) -> str:

@@ -64,7 +64,7 @@ class Intact:
         """
         faults = self._faults
         return tuple(
-            f"{found.rows} rows of {table} are missing: segment {Path(found.path).name} is damaged ({faults[found.path]})"
+            f"{found.rows} rows of {table} are missing: {Path(found.path).name} is damaged, {faults[found.path]}"
             for table in tables
             for found in snapshot.segments.get(table, ())
             if found.path in faults

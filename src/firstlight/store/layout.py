@@ -6,6 +6,7 @@
     DIR/data/main/TABLE/*.parquet sealed segments
     DIR/wal/WRITER/lock           held by the living writer
     DIR/wal/WRITER/00000001.wal   its log files, in order
+    DIR/wal/WRITER/rotate         asks it to begin a new one
     DIR/quarantine/               log files and segments with bytes that fail their checksum
     DIR/suspects/                 names of segments that somebody could not read
     DIR/keeper.lock               held by whoever changes what the lake consists of

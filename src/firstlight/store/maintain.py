@@ -1,10 +1,9 @@
-"""Keeping a lake in order: seals finished logs, merges small segments, rolls days up, lets old rows go,
-sweeps what was replaced.
+"""Keeping a lake in order: seals finished logs, merges, rolls days up, lets old rows go, sweeps what was replaced.
 
 It runs in a process of its own, so that it takes neither time nor memory from the one that ingests:
-``python -m firstlight.store.maintain DIR [POLICY]``.  Exactly one process of a lake does it at a time, the one that holds
-``keeper.lock``; when it dies the kernel frees the lock and another one goes on.  It makes way for who waits for a turn
-(:mod:`firstlight.store.turn`).
+``python -m firstlight.store.maintain DIR [POLICY]``.  Exactly one process of a lake does it at a time, the one that
+holds ``keeper.lock``; when it dies the kernel frees the lock and another one goes on.  It makes way for who waits for a
+turn (:mod:`firstlight.store.turn`).
 """
 
 import json
@@ -24,7 +23,7 @@ from firstlight.store.catalog import Catalog
 from firstlight.store.damage import Lost
 from firstlight.store.layout import FileLock, Layout, explain
 from firstlight.store.policy import Policy
-from firstlight.store.retain import Retention
+from firstlight.store.retain import Retention, total
 from firstlight.store.seal import Report, Sealer, finished_logs
 from firstlight.store.turn import is_wanted
 
@@ -74,11 +73,12 @@ class Maintenance:
             StorageFull: no space; nothing is lost.
         """
         try:
-            return any([step() for step in self._steps])
+            done = [step() for step in self._steps]
         except pa.ArrowException as error:
             raise CorruptSegment(f"a segment cannot be read: {error}; see 'firstlight lake verify'") from error
         except OSError as error:
             raise explain(error, self._layout.root) from error
+        return any(done)
 
     def compact_all(self) -> None:
         """Make every day one segment."""
@@ -92,10 +92,10 @@ class Maintenance:
     def reduce(self, now_us: int) -> bool:
         """Keep to the disk budget; return whether something went."""
         done = budget.reduce(self._layout, self._policy.disk_budget_bytes, now_us)
-        if done is None:
+        if done is None or not done.segments:
             return False
         self._tell({"reduced": asdict(done)})
-        return done.segments > 0
+        return True
 
     def seal(self) -> bool:
         """Seal finished logs; return whether there were any."""
@@ -136,7 +136,7 @@ class Maintenance:
         return True
 
     def _let_go(self, now_us: int, *, thorough: bool) -> None:
-        for done in self._retention.run(now_us, self._lost, self.seal, thorough=thorough):
+        for done in total(self._retention.run(now_us, self._lost, self.seal, thorough=thorough)):
             self._tell({"retained": asdict(done)})
         # It remembers which series are defined, and some may not be any more.
         self._sealer = Sealer(self._layout)
@@ -203,13 +203,14 @@ def main() -> int:
     os.nice(_NICENESS)
     # Arrow's own pool keeps what it once had; this process works in bursts.
     pa.set_memory_pool(pa.system_memory_pool())
-    policy = msgspec.json.decode(sys.argv[2], type=Policy) if len(sys.argv) > 2 else KEEP_ALL
+    directory, *policies = sys.argv[1:]
+    policy = msgspec.json.decode(policies[0], type=Policy) if policies else KEEP_ALL
 
     def tell(done: Mapping[str, Any]) -> None:
         sys.stdout.write(json.dumps(done) + "\n")
         sys.stdout.flush()
 
-    if not maintain(Layout(sys.argv[1]), tell, IDLE_S, policy):
+    if not maintain(Layout(directory), tell, IDLE_S, policy):
         tell({"busy": True})
     return 0
 

@@ -2,24 +2,30 @@
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
 
-from firstlight.errors import StorageError
+from firstlight.errors import CorruptSegment, StorageError
 from firstlight.model import Kind, Series
 from firstlight.store import schema
 from firstlight.store.catalog import Catalog, Snapshot
+from firstlight.store.forgotten import forgotten
 from firstlight.store.index import SeriesIndex
+from firstlight.store.intact import Intact
 from firstlight.store.layout import FileKey, Layout
 from firstlight.store.tail import FileTail, Tail
 
 DEFAULT_MEMORY_BYTES = 128 * 2**20
 DEFAULT_THREADS = 2
 _MAX_SPILL = "4GB"
+_TRIES = 5
+_T = TypeVar("_T")
 _OLDEST_US, _NEWEST_US = -(2**63), 2**63 - 1
 
 
@@ -53,6 +59,7 @@ class LakeReader:
         self.catalog = Catalog(layout)
         self.catalog.snapshot()
         self.database = confined_database(layout, memory_limit_bytes, threads)
+        self.intact = Intact(layout)
         self._lock = threading.Lock()
         self._index = SeriesIndex()
         self._indexed_segments: set[str] = set()
@@ -62,6 +69,7 @@ class LakeReader:
         """Look at the logs first and the catalog after: a file sealed in between is then taken from the catalog."""
         files = self.tail.refresh()
         snapshot = self.catalog.snapshot()
+        snapshot = self.intact.without_damaged(snapshot)
         return View(snapshot, {key: file for key, file in files.items() if key not in snapshot.sealed})
 
     def segments(self, table: str, view: View, begin_us: int | None = None, end_us: int | None = None) -> str:
@@ -76,11 +84,46 @@ class LakeReader:
         found = view.snapshot.segments.get(table, ())
         begin_us = _OLDEST_US if begin_us is None else begin_us
         end_us = _NEWEST_US if end_us is None else end_us
-        paths = [segment.path for segment in found if segment.touches(begin_us, end_us)]
+        touched = (segment for segment in found if segment.touches(begin_us, end_us))
+        paths = [segment.path for segment in self.intact.whole_ones(table, touched)]
         if not paths:
             nothing = ", ".join(f'NULL::{schema.SQL_TYPES[c.type]} AS "{c.name}"' for c in schema.TABLES[table])
             return f"(SELECT {nothing} WHERE false)"
         return _parquet(paths)
+
+    def reading(self, read: Callable[[View], _T]) -> _T:
+        """Return what ``read`` returns for the newest view; again when a segment was replaced or is damaged.
+
+        Raises:
+            StorageError: segments cannot be read, though they are there and whole.
+        """
+        problem: Exception | None = None
+        for _ in range(_TRIES):
+            view = self.view()
+            try:
+                return read(view)
+            except FileNotFoundError as error:
+                problem = error
+            except CorruptSegment as error:
+                problem = error
+                if not self.intact.look_at(view.snapshot):
+                    break
+        raise StorageError(f"cannot read a segment; 'firstlight lake verify' says more: {problem}") from problem
+
+    @contextmanager
+    def outdated_is_known(self, view: View) -> Iterator[None]:
+        """Inside the block: when the engine cannot open a file, tell whether that is since a segment was replaced.
+
+        Raises:
+            FileNotFoundError: it is; take a new view.
+        """
+        try:
+            yield
+        except duckdb.IOException as error:
+            segments = (found for parts in view.snapshot.segments.values() for found in parts)
+            if any(not os.path.exists(found.path) for found in segments):
+                raise FileNotFoundError(str(error)) from error
+            raise
 
     def tail_table(self, name: str, view: View) -> pa.Table:
         """Return the tail's rows of table ``name`` (``samples`` in its own schema) in ``view``."""
@@ -108,13 +151,16 @@ class LakeReader:
         self.database.close()
 
     def _index_segments(self, view: View) -> None:
+        segments = self.intact.whole_ones("series", view.snapshot.segments.get("series", ()))
+        if forgotten(self._index.all(), self._indexed_segments, segments, view.files.values()):
+            self._index, self._indexed_segments, self._indexed_logs = SeriesIndex(), set(), {}
         known = self._indexed_segments
-        fresh = [segment.path for segment in view.snapshot.segments.get("series", ()) if segment.path not in known]
+        fresh = [segment.path for segment in segments if segment.path not in known]
         if fresh:
             with self.database.cursor() as cursor:
                 rows = cursor.execute(f"FROM {_parquet(fresh)}").to_arrow_table()
             self._index.add(_series_rows(rows))
-            self._indexed_segments.update(fresh)
+            self._indexed_segments = {segment.path for segment in segments}
             self._indexed_logs = {key: count for key, count in self._indexed_logs.items() if key in view.files}
 
 

@@ -7,8 +7,8 @@ Series that no sample refers to any more go at the same time.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import msgspec
@@ -169,6 +169,16 @@ class Retention:
     def _forget_series(self) -> Iterator[Retained]:
         snapshot = self._catalog.snapshot()
         yield from forget_series(self._layout, snapshot, unreferenced(snapshot), "retain")
+
+
+def total(parts: Iterable[Retained]) -> list[Retained]:
+    """Return the sums by table."""
+    sums: dict[str, Retained] = {}
+    for one in parts:
+        before = sums.get(one.table, Retained(one.table, 0, 0, 0, 0))
+        pairs = zip(astuple(before)[1:], astuple(one)[1:], strict=True)
+        sums[one.table] = Retained(one.table, *(a + b for a, b in pairs))
+    return list(sums.values())
 
 
 def series_of(snapshot: Snapshot) -> pa.Table:

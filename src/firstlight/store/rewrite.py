@@ -63,6 +63,8 @@ def without(
         pa.ArrowException: the segment is damaged; nothing changed.
     """
     written = _write(layout, table, found, choose, between)
+    if written is not None and written.rows == found.rows:
+        return 0
     added = [] if written is None else [replace(written, order=found.order)]
     commit(layout, what, add=added, remove=[(table, found.path)])
     return found.rows - sum(one.rows for one in added)

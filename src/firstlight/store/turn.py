@@ -1,7 +1,7 @@
 """Taking turns at a lake: whoever changes its segments holds ``keeper.lock``, and makes way for one who waits.
 
-One who wants the lock holds ``keeper.wanted`` while it waits.  A maintaining process looks at that between two pieces of
-work and ends when somebody waits.  Both are locks of the kernel, so a process that dies gives them back.
+One who wants the lock holds ``keeper.wanted`` while it waits.  A maintaining process looks at that between two pieces
+of work and ends when somebody waits.  Both are locks of the kernel, so a process that dies gives them back.
 """
 
 import time
