@@ -127,6 +127,12 @@ def suspect(layout: Layout, table: str, path: str) -> None:
         return
 
 
+def table_of(kept: Path) -> str:
+    """Return whose rows a file in quarantine held; empty for a log's."""
+    table, mark, _ = kept.name.partition(_BETWEEN)
+    return table if mark else ""
+
+
 def has_suspects(layout: Layout) -> bool:
     """Return whether somebody left the name of a segment."""
     return next(_suspects(layout), None) is not None
