@@ -1,10 +1,10 @@
-"""``firstlight lake``: look into a data directory, and carry rows in and out of it."""
+"""``firstlight lake``: look after a data directory."""
 
 from importlib import import_module
 
 import click
 
-VERBS = ("stats", "export", "import", "backup", "restore")
+VERBS = ("compact", "verify", "retain", "erase")
 """Each is a module ``lake_<verb>`` beside this one with a ``command``; only the one that is asked for is loaded."""
 
 
@@ -25,4 +25,4 @@ class Verbs(click.Group):
 
 @click.group("lake", cls=Verbs)
 def command() -> None:
-    """Look into a data directory, and carry rows in and out of it; a hub may be writing to it meanwhile."""
+    """Look after a data directory; a hub may be writing to it meanwhile."""

@@ -104,11 +104,13 @@ def erase(
         StorageFull: likewise.
         OSError: likewise.
     """
-    report = Erased(survey(layout, selection, progress).rows, is_dry=dry_run)
     if dry_run:
-        return report
+        return Erased(survey(layout, selection, progress).rows, is_dry=True)
+    report = Erased(Counter())
     with turn(layout, patience.turn_s):
         work = _Work(layout, selection, report, progress)
+        work.set_damaged_aside()
+        report.before = survey(layout, selection, progress).rows
         work.seal(patience)
         work.take_out()
         work.forget_series()
@@ -129,6 +131,12 @@ class _Work:
         self._progress = progress
         self._catalog = Catalog(layout)
 
+    def set_damaged_aside(self) -> None:
+        """Take out what cannot be searched."""
+        for table in ("series", *self._selection.tables):
+            there = self._catalog.snapshot().segments.get(table, ())
+            damage.whole_ones(self._layout, table, there, self._report.lost.append)
+
     def seal(self, patience: Patience) -> None:
         """Seal all logs that have rows that are meant, open ones as soon as their writers have begun new ones."""
         waiting = set(survey(self._layout, self._selection).logs)
@@ -147,9 +155,6 @@ class _Work:
 
     def take_out(self) -> None:
         """Replace each segment that has rows that are meant."""
-        for table in ("series", *self._selection.tables):
-            there = self._catalog.snapshot().segments.get(table, ())
-            damage.whole_ones(self._layout, table, there, self._report.lost.append)
         self._series_ids = self._selection.series_ids(series_of(self._catalog.snapshot()))
         parts = list(touched(self._catalog.snapshot(), self._selection))
         for number, (table, found) in enumerate(parts):

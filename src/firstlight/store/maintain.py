@@ -83,7 +83,7 @@ class Maintenance:
     def compact_all(self) -> None:
         """Make every day one segment."""
         for work in compact.possible(self._catalog.snapshot()):
-            self._merge(work)
+            self.merge(work)
 
     def retain_all(self, now_us: int) -> None:
         """Let everything go that is too old, single series too."""
@@ -113,10 +113,10 @@ class Maintenance:
     def _compact(self) -> bool:
         work = compact.due(self._catalog.snapshot(), _now_us())
         for merge in work[:1]:
-            self._merge(merge)
+            self.merge(merge)
         return bool(work)
 
-    def _merge(self, work: compact.Merge) -> None:
+    def merge(self, work: compact.Merge) -> None:
         """Merge what is whole; damage would otherwise get a checksum of its own."""
         whole = damage.whole_ones(self._layout, work.table, work.segments, self._lost)
         if len(whole) == len(work.segments):
