@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ def command(wanted: Wanted, dry_run: bool, yes: bool, wait_s: float, **condition
     from firstlight.app import upkeep
     from firstlight.store.erase import Patience
 
-    selection = _selection(**conditions)
+    selection = _selection(conditions)
     directory = directory_of(wanted)
     if not (dry_run or yes):
         _ask()
@@ -60,28 +60,20 @@ def command(wanted: Wanted, dry_run: bool, yes: bool, wait_s: float, **condition
     return FINE if done.is_complete else BAD_ANSWER
 
 
-def _selection(
-    signals: Sequence[str],
-    match: str | None,
-    columns: Sequence[str],
-    attributes: Sequence[str],
-    text: str,
-    begin: str | None,
-    end: str | None,
-) -> "Selection":
+def _selection(given: Mapping[str, Any]) -> "Selection":
     from firstlight.app.moments import TIME_MAX_NS, TIME_MIN_NS, parse_moment
     from firstlight.model import parse_selector
     from firstlight.store.selection import Selection
 
     now_ns = time.time_ns()
     return Selection(
-        signals=tuple(signals) or _SIGNALS,
-        matchers=parse_selector(match) if match else (),
-        columns=_pairs("--where", columns),
-        attributes=_pairs("--attribute", attributes),
-        text=text,
-        begin_ns=parse_moment(begin, now_ns) if begin else TIME_MIN_NS,
-        end_ns=parse_moment(end, now_ns) if end else TIME_MAX_NS,
+        signals=tuple(given["signals"]) or _SIGNALS,
+        matchers=parse_selector(given["match"]) if given["match"] else (),
+        columns=_pairs("--where", given["columns"]),
+        attributes=_pairs("--attribute", given["attributes"]),
+        text=given["text"],
+        begin_ns=parse_moment(given["begin"], now_ns) if given["begin"] else TIME_MIN_NS,
+        end_ns=parse_moment(given["end"], now_ns) if given["end"] else TIME_MAX_NS,
     )
 
 
