@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
+from firstlight.app import upkeep
 from firstlight.app.series_limits import SeriesAdmission, SeriesLimits, refused_by_reason
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
@@ -20,10 +21,16 @@ from firstlight.query.select import SeriesSamples, Window, select, window
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
 from firstlight.store import lakehouse
 from firstlight.store.backlog import Backlog
+from firstlight.store.compact import Merged
 from firstlight.store.delivery import newest, sender_of
+from firstlight.store.erase import Erased, Patience
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
+from firstlight.store.maintain import KEEP_ALL
+from firstlight.store.policy import Policy
 from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, LakeReader
+from firstlight.store.selection import Selection
+from firstlight.store.verify import Verified
 from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter, delivery_name
 
 if TYPE_CHECKING:
@@ -85,6 +92,7 @@ class Lake:
         read_only: bool = False,
         maintain: bool = True,
         limits: LakeLimits = _DEFAULT_LIMITS,
+        policy: Policy = KEEP_ALL,
     ) -> "Lake":
         """Open the lake in ``path``; make it when it is missing, unless ``read_only``.
 
@@ -95,6 +103,7 @@ class Lake:
             read_only: write nothing but a catalog, where there are only the logs of recorders so far.
             maintain: seal finished logs in the background (at most one process of all does).
             limits: memory, time and log sizes.
+            policy: what may go after a while, by maintenance; without one everything stays.
 
         Raises:
             StorageError: it cannot be opened; the message says what to do.
@@ -111,7 +120,7 @@ class Lake:
         lake = cls(layout, reader, SqlEngine(reader, limits.time_limit_s), writer)
         if writer is not None:
             lake._admission = SeriesAdmission(reader, limits.series)
-            lake._begin(writer, maintain=maintain)
+            lake._begin(writer, policy if maintain else None)
         return lake
 
     def append(self, batches: Sequence[Batch], batch_id: bytes = b"") -> None:
@@ -281,6 +290,12 @@ class Lake:
             "seal_error": keeper.done.last_error if keeper else "",
             "torn_bytes": keeper.done.torn_bytes if keeper else 0,
             "quarantined": keeper.done.quarantined if keeper else 0,
+            "lost_segments": keeper.done.lost_segments if keeper else 0,
+            "lost_rows": keeper.done.lost_rows if keeper else 0,
+            "retained_rows": keeper.done.retained_rows if keeper else 0,
+            "reduced_rows": keeper.done.reduced_rows if keeper else 0,
+            "over_bytes": keeper.done.over_bytes if keeper else 0,
+            "damaged_segments": len(self._reader.intact),
         }
 
     def explore(self, top: int = 10) -> "LakeStats":
@@ -301,6 +316,23 @@ class Lake:
 
         return back_up(self._layout.root, path, link=link)
 
+    def compact(self) -> list[Merged]:
+        """Make every day one segment; see :func:`firstlight.app.upkeep.compact`."""
+        return upkeep.compact(self._layout.root)
+
+    def verify(self, *, repair: bool = True) -> Verified:
+        """Read every byte and compare; see :func:`firstlight.app.upkeep.verify`."""
+        return upkeep.verify(self._layout.root, repair=repair)
+
+    def retain(self, policy: Policy, now_ns: int) -> upkeep.Let:
+        """Let go what is too old now; see :func:`firstlight.app.upkeep.retain`."""
+        return upkeep.retain(self._layout.root, policy, now_ns)
+
+    def erase(self, selection: Selection, *, dry_run: bool = False, patience: Patience | None = None) -> Erased:
+        """Erase rows for good, those in this process's log too; see :func:`firstlight.app.upkeep.erase`."""
+        waits = patience or Patience(nudge=self._wal.rotate_if_due if self._wal else bool)
+        return upkeep.erase(self._layout.root, selection, dry_run=dry_run, patience=waits)
+
     def close(self) -> None:
         """Sync the log, stop the upkeep and close; further calls do nothing."""
         if self._keeper is not None:
@@ -317,12 +349,12 @@ class Lake:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self, writer: WalWriter, *, maintain: bool) -> None:
+    def _begin(self, writer: WalWriter, policy: Policy | None) -> None:
         view = self._reader.view()
         dead = (file for (name, _), file in view.files.items() if name != writer.name)
         in_logs = (batch_id for file in dead for batch_id in file.batch_ids if any(batch_id))
         self._recovered = view.snapshot.unanswered.union(in_logs)
         self._newest = newest(self._recovered)
-        if maintain:
-            self._keeper = Keeper(self._layout, writer)
+        if policy is not None:
+            self._keeper = Keeper(self._layout, writer, policy)
             self._keeper.start()

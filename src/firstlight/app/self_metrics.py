@@ -49,6 +49,12 @@ LAKE_METRICS = (
     ),
     LakeMetric("torn_bytes", "firstlight_torn_bytes_total", Kind.COUNTER, "Bytes cut from torn ends of logs.", "By"),
     LakeMetric("quarantined", "firstlight_quarantined_files_total", Kind.COUNTER, "Damaged log files put aside."),
+    LakeMetric("lost_segments", "firstlight_lost_segments_total", Kind.COUNTER, "Damaged segments put aside."),
+    LakeMetric("lost_rows", "firstlight_lost_rows_total", Kind.COUNTER, "Rows in them."),
+    LakeMetric("retained_rows", "firstlight_retired_rows_total", Kind.COUNTER, "Rows that were too old."),
+    LakeMetric("reduced_rows", "firstlight_budget_rows_total", Kind.COUNTER, "Rows that the disk budget took."),
+    LakeMetric("over_bytes", "firstlight_over_budget_bytes", Kind.GAUGE, "What the budget still lacks.", "By"),
+    LakeMetric("damaged_segments", "firstlight_damaged_segments_count", Kind.GAUGE, "Damaged segments left out."),
 )
 
 

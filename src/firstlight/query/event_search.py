@@ -119,26 +119,23 @@ class EventSearcher:
 
         Raises:
             QueryError: it took too long or was cancelled, or the limit is out of bounds.
-            CorruptSegment: a segment is damaged.
+            StorageError: segments cannot be read.
         """
         if not 0 < wanted.limit <= MAX_LIMIT:
             raise QueryError(f"the limit must be between 1 and {MAX_LIMIT:,}")
         check = patience.watch()
-        for _ in range(_VIEW_TRIES):
-            try:
-                return self._search(wanted, self._reader.view(), check)
-            except FileNotFoundError:
-                # A segment was merged into another one before it was opened.
-                check()
-        raise QueryError("segments were replaced faster than they could be read; try again")
+        return self._reader.reading(lambda view: self._search(wanted, view, check))
 
     def _search(self, wanted: EventSearch, view: View, check: Callable[[], None]) -> tuple[pa.Table, bool]:
+        check()
         tail, segments = self._reader.tail_table("events", view), _touched(view, wanted)
         newest = Newest(wanted.limit + 1)
         newest.add(_IN_TAIL, tail.select(wanted.deciding), wanted.hits(tail), np.arange(tail.num_rows))
         for number, segment in enumerate(segments):
             if newest.has_nothing_before(segment.end_us):
                 break
+            if not self._reader.intact.is_whole("events", segment):
+                continue
             with self._segments.opened(segment) as blocks:
                 _look_through(wanted, blocks, partial(newest.add, number), newest.has_nothing_before, check)
         hits = newest.hits(wanted.limit)

@@ -86,9 +86,12 @@ class SqlEngine:
         _check(query)
         until = _Until(self.time_limit_s if time_limit_s is None else time_limit_s, cancel)
         with self._database(memory_limit_bytes) as database:
-            return self._reader.reading(
+            answer = self._reader.reading(
                 lambda view: self._answer(database, _Statement(query, params, limit), view, until)
             )
+        tables = sorted({table for name in _named(query) for table in TABLES[name]})
+        answer.warnings = self._reader.intact.warnings(self._reader.catalog.snapshot(), tables)
+        return answer
 
     @contextmanager
     def _database(self, memory_limit_bytes: int | None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -126,8 +129,7 @@ class SqlEngine:
                 cursor.interrupt()  # closing waits for what still runs
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection, statement: "_Statement", view: View) -> None:
-        text = statement.query.lower()
-        named = [name for name in TABLES if name in text]
+        named = _named(statement.query)
         within_us = EVER
         if any(len(view.snapshot.segments.get(TABLES[name][0], ())) > _FEW_SEGMENTS for name in named):
             within_us = time_range_us(cursor, statement.query, statement.params, named)
@@ -209,6 +211,12 @@ def _raise_if_replaced(view: View) -> None:
     """Raise FileNotFoundError when a segment of ``view`` is gone: what failed may work with a newer view."""
     for segment in chain.from_iterable(view.snapshot.segments.values()):
         Path(segment.path).stat()
+
+
+def _named(query: str) -> list[str]:
+    """Return the tables that a statement may speak of."""
+    text = query.lower()
+    return [name for name in TABLES if name in text]
 
 
 def _plain_scan(table: str, columns: pa.Schema) -> str:
