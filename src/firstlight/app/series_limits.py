@@ -68,6 +68,8 @@ class SeriesAdmission:
         self._at_most = 0
         self._unseen: dict[int, str] = {}
         self._unseen_named: Counter[str] = Counter()
+        self._seen = 0
+        self._seen_named: dict[str, int] = {}
         self.refused: Counter[tuple[str, str]] = Counter()
 
     def admit(self, batches: Sequence[Batch]) -> Sequence[Batch]:
@@ -110,6 +112,7 @@ class SeriesAdmission:
             self._index = self._reader.series(view)
             self._unseen = {one: self._unseen[one] for one in self._strangers(list(self._unseen))}
             self._unseen_named = Counter(self._unseen.values())
+            self._seen, self._seen_named = len(self._index), {}
         self._looked_s = time.monotonic()
 
     def _may_be_full(self, more: int) -> bool:
@@ -132,11 +135,13 @@ class SeriesAdmission:
         if self._index is None:
             return ""
         total, per_metric = self._limits.total, self._limits.per_metric
-        if total and len(self._index) + len(self._unseen) >= total:
+        if total and self._seen + len(self._unseen) >= total:
             return TOTAL
-        if per_metric and self._index.count_named(name) + self._unseen_named[name] >= per_metric:
-            return PER_METRIC
-        return ""
+        if not per_metric:
+            return ""
+        if name not in self._seen_named:
+            self._seen_named[name] = self._index.count_named(name)
+        return PER_METRIC if self._seen_named[name] + self._unseen_named[name] >= per_metric else ""
 
     def _without(self, batch: Batch, refused: set[int]) -> Batch:
         left_out = refused.intersection(batch.series)
