@@ -21,7 +21,9 @@ def test_a_selector_is_a_list_of_matchers(text: str, expected: list[tuple[str, s
     assert parse_selector(text) == tuple(Matcher(*one) for one in expected)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "cpu{a}", 'cpu{a="b"', "cpu a", 'cpu{a="b" c="d"}', 'cpu{a=b}', '{a="\\x"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "cpu{a}", 'cpu{a="b"', "cpu a", 'cpu{a="b" c="d"}', "cpu{a=b}", '{a="\\x"}']
+)
 def test_what_is_none_is_refused(text: str) -> None:
     with pytest.raises(QueryError, match="select"):
         parse_selector(text)

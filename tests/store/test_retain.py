@@ -91,9 +91,9 @@ def test_series_have_their_own_time_shorter_or_longer(tmp_path: Path) -> None:
         ("u2", "bank"): 3,  # of two with one matcher the longer counts
         ("u2", "shop"): 3,
     }
-    assert ask(tmp_path, "SELECT count(*) FROM metrics WHERE value <> (time_ns % 3600000000000) // 60000000000 / 8") == [
-        (0,)
-    ]
+    assert ask(
+        tmp_path, "SELECT count(*) FROM metrics WHERE value <> (time_ns % 3600000000000) // 60000000000 / 8"
+    ) == [(0,)]
 
 
 def test_a_rule_that_keeps_forever_keeps_only_its_series(tmp_path: Path) -> None:
@@ -153,8 +153,10 @@ def test_a_plan_changes_nothing_and_says_the_same(tmp_path: Path) -> None:
     layout = lake_of(tmp_path, 5)
     policy = Policy({**ALIKE, "samples": 3}, (SeriesRule('{service="bank"}', 1),))
     before = Catalog(layout).snapshot()
-    planned = {one.table: (one.segments, one.rewritten, one.rows) for one in retain.total(
-        Retention(layout, policy).plan(at_us(5.2)))}
+    planned = {
+        one.table: (one.segments, one.rewritten, one.rows)
+        for one in retain.total(Retention(layout, policy).plan(at_us(5.2)))
+    }
     assert Catalog(layout).snapshot() == before
     done = {one.table: (one.segments, one.rewritten, one.rows) for one in run(layout, policy, at_us(5.2))}
     assert planned == done
@@ -165,8 +167,17 @@ def test_the_maintaining_process_retires_by_its_own_clock(tmp_path: Path) -> Non
     told: list[dict[str, object]] = []
     maintenance = Maintenance(layout, told.append, Policy({"events": 7}))
     assert maintenance.round()
-    assert told == [{"retained": {"table": "events", "segments": 2, "rewritten": 0, "rows": 2 * ROWS, "bytes": told[0][
-        "retained"]["bytes"]}}]
+    assert told == [
+        {
+            "retained": {
+                "table": "events",
+                "segments": 2,
+                "rewritten": 0,
+                "rows": 2 * ROWS,
+                "bytes": told[0]["retained"]["bytes"],
+            }
+        }
+    ]
     assert not maintenance.round()
     sweep.sweep(layout, 0.0)
     assert not list(layout.table_dir("events").iterdir())

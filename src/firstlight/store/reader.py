@@ -15,7 +15,6 @@ from firstlight.errors import CorruptSegment, StorageError
 from firstlight.model import Kind, Series
 from firstlight.store import schema
 from firstlight.store.catalog import Catalog, Snapshot
-from firstlight.store.forgotten import forgotten
 from firstlight.store.index import SeriesIndex
 from firstlight.store.intact import Intact
 from firstlight.store.layout import FileKey, Layout
@@ -64,6 +63,7 @@ class LakeReader:
         self._index = SeriesIndex()
         self._indexed_segments: set[str] = set()
         self._indexed_logs: dict[FileKey, int] = {}
+        self._indexed_at_ns = self._forgotten_ns()
 
     def view(self) -> View:
         """Look at the logs first and the catalog after: a file sealed in between is then taken from the catalog."""
@@ -152,16 +152,24 @@ class LakeReader:
 
     def _index_segments(self, view: View) -> None:
         segments = self.intact.whole_ones("series", view.snapshot.segments.get("series", ()))
-        if forgotten(self._index.all(), self._indexed_segments, segments, view.files.values()):
+        if (forgotten := self._forgotten_ns()) != self._indexed_at_ns:
             self._index, self._indexed_segments, self._indexed_logs = SeriesIndex(), set(), {}
+            self._indexed_at_ns = forgotten
         known = self._indexed_segments
         fresh = [segment.path for segment in segments if segment.path not in known]
         if fresh:
             with self.database.cursor() as cursor:
                 rows = cursor.execute(f"FROM {_parquet(fresh)}").to_arrow_table()
             self._index.add(_series_rows(rows))
-            self._indexed_segments = {segment.path for segment in segments}
+            self._indexed_segments.update(fresh)
             self._indexed_logs = {key: count for key, count in self._indexed_logs.items() if key in view.files}
+
+    def _forgotten_ns(self) -> int:
+        """Return when definitions of series were last taken out of the lake; 0 for never."""
+        try:
+            return os.stat(self.layout.forgotten).st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
 
 def _parquet(paths: Sequence[str]) -> str:
