@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,7 +91,9 @@ def _ask() -> None:
 
 def _write(wanted: Wanted, done: "Erased") -> None:
     if wanted.as_json:
-        output.write_json({**asdict(done), "is_complete": done.is_complete})
+        from msgspec import to_builtins
+
+        output.write_json({**to_builtins(done), "is_complete": done.is_complete})
         return
     if done.is_dry:
         output.write(f"would erase {_counts(done.before)}\n")

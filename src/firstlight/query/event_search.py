@@ -31,7 +31,6 @@ _PORTION_BYTES = 16 * 2**20
 """Text that is looked through at once; bounds memory."""
 
 _FIRST_PORTION_BLOCKS, _PORTION_BLOCKS = 16, 64
-_VIEW_TRIES = 5
 _NS_PER_US = 1000
 _PLACE_BITS = 32
 _IN_TAIL = -1

@@ -12,6 +12,7 @@
     DIR/keeper.lock               held by whoever changes what the lake consists of
     DIR/keeper.wanted             held by who waits for that
     DIR/retained.json             when retention last went through the segments
+    DIR/forgotten                 changes when definitions of series are taken out
     DIR/staging/ DIR/spill/       files of the moment: segments being written, large queries
 """
 
@@ -42,6 +43,7 @@ class Layout:
         self.keeper_lock = self.root / "keeper.lock"
         self.keeper_wanted = self.root / "keeper.wanted"
         self.retained = self.root / "retained.json"
+        self.forgotten = self.root / "forgotten"
         self.staging = self.root / "staging"
         self.spill = self.root / "spill"
 

@@ -13,7 +13,6 @@ from firstlight.errors import CorruptSegment, StorageError
 from firstlight.store import schema
 from firstlight.store.catalog import Catalog, Segment, Snapshot
 from firstlight.store.event_reader import EventReader
-from firstlight.store.forgotten import forgotten
 from firstlight.store.hot import Block
 from firstlight.store.index import SeriesIndex
 from firstlight.store.intact import Intact
@@ -67,6 +66,7 @@ class LakeReader:
         self._index = SeriesIndex()
         self._indexed_segments: set[str] = set()
         self._indexed_logs: dict[FileKey, int] = {}
+        self._indexed_at_ns = self._forgotten_ns()
 
     def view(self) -> View:
         """Look at the logs first and the catalog after: a file sealed in between is then taken from the catalog."""
@@ -162,15 +162,23 @@ class LakeReader:
 
     def _index_segments(self, view: View) -> None:
         segments = self.sealed("series", view)
-        if forgotten(self._index.ids(), self._indexed_segments, segments, view.files.values()):
+        if (forgotten := self._forgotten_ns()) != self._indexed_at_ns:
             self._index, self._indexed_segments, self._indexed_logs = SeriesIndex(), set(), {}
+            self._indexed_at_ns = forgotten
         fresh = [segment.path for segment in segments if segment.path not in self._indexed_segments]
         if fresh:
             with self.database.cursor() as cursor:
                 rows = cursor.execute(f"FROM {_parquet(fresh)}").to_arrow_table()
             self._index.add_table(rows)
-            self._indexed_segments = {segment.path for segment in segments}
+            self._indexed_segments.update(fresh)
             self._indexed_logs = {key: count for key, count in self._indexed_logs.items() if key in view.files}
+
+    def _forgotten_ns(self) -> int:
+        """Return when definitions of series were last taken out of the lake; 0 for never."""
+        try:
+            return os.stat(self.layout.forgotten).st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
 
 def _parquet(paths: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ Series that no sample refers to any more go at the same time.
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -168,7 +169,9 @@ class Retention:
 
     def _forget_series(self) -> Iterator[Retained]:
         snapshot = self._catalog.snapshot()
-        yield from forget_series(self._layout, snapshot, unreferenced(snapshot), "retain")
+        ids = unreferenced(snapshot)
+        if len(ids):
+            yield from forget_series(self._layout, snapshot, ids, "retain")
 
 
 def total(parts: Iterable[Retained]) -> list[Retained]:
@@ -199,9 +202,7 @@ def unreferenced(snapshot: Snapshot) -> Any:
 
 
 def forget_series(layout: Layout, snapshot: Snapshot, ids: Any, what: str) -> Iterator[Retained]:
-    """Take the definitions of the series ``ids`` out; what logs define stays in them."""
-    if not len(ids):
-        return
+    """Take the definitions of the series ``ids`` out, and tell readers; what logs define stays in them."""
 
     def chosen(rows: pa.Table) -> Any:
         return np.isin(rows["series_id"].to_numpy(), ids)
@@ -209,6 +210,7 @@ def forget_series(layout: Layout, snapshot: Snapshot, ids: Any, what: str) -> It
     for found in snapshot.segments.get("series", ()):
         if rewrite.count(found.path, ["series_id"], chosen):
             yield Retained("series", 0, 1, rewrite.without(layout, "series", found, chosen, what), 0)
+    layout.forgotten.write_text(f"{time.time_ns()}\n")
 
 
 def _gone(table: str, segments: list[Segment]) -> Retained:

@@ -76,6 +76,8 @@ class Selection:
 
     def series_ids(self, series: pa.Table) -> Any:
         """Return which series of a table of definitions are meant, whatever the time; int64, ascending."""
+        if "samples" not in self.tables:
+            return np.empty(0, np.int64)
         met = matching(series, self.matchers)
         for name, value in self.columns.items():
             met &= _equal(series[name], value)
