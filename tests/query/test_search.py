@@ -150,6 +150,33 @@ def test_filters(lake: Lake, everything: list[Row], options: Any, passes: Callab
     agree(lake.search("order", limit=10_000, **options).dicts(), expected, 10_000)
 
 
+@given(
+    st.integers(-10, 6100),
+    st.integers(0, 6100),
+    st.permutations(["level", "subsystem", "component", "name", "service"]),
+    st.integers(1, 5),
+)
+def test_counts(lake: Lake, everything: list[Row], begin: int, steps: int, names: list[str], many: int) -> None:
+    start_ns, by = START_NS + begin * STEP_NS, names[:many]
+    end_ns = start_ns + steps * STEP_NS
+    rows = [tuple(row[name] for name in by) for row in everything if start_ns <= row["time_ns"] < end_ns]
+    found = lake.count_events(start_ns, end_ns, by)
+    assert found.columns == [*by, "count"]
+    assert {row[:-1]: row[-1] for row in found.rows} == Counter(rows)
+    assert [row[-1] for row in found.rows] == sorted(Counter(rows).values(), reverse=True)
+
+
+def test_counts_of_all_there_is(lake: Lake) -> None:
+    sql = "SELECT level, subsystem, count(*) AS count FROM events GROUP BY ALL ORDER BY count DESC, level, subsystem"
+    assert lake.count_events().rows == lake.sql(sql).rows
+
+
+@pytest.mark.parametrize("by", [[], ["body"], ["level", "level"]])
+def test_what_is_not_counted_by(lake: Lake, by: list[str]) -> None:
+    with pytest.raises(QueryError, match="counted by"):
+        lake.count_events(by=by)
+
+
 def test_columns_are_those_of_sql(lake: Lake) -> None:
     sql = lake.sql("SELECT * FROM events WHERE contains(body, 'Xid') ORDER BY time_ns DESC")
     found = lake.search("Xid")

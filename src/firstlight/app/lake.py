@@ -158,6 +158,28 @@ class Lake:
         """
         return self._finder.find(text, start_ns, end_ns, options, cancel)
 
+    def count_events(
+        self,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        by: Sequence[str] = ("level", "subsystem"),
+        *,
+        cancel: threading.Event | None = None,
+    ) -> RowSet:
+        """Return how many events in ``[start_ns, end_ns)`` there are of each kind, the most frequent first.
+
+        Args:
+            start_ns: first moment; None for the oldest event.
+            end_ns: the moment after the last; None for the newest event.
+            by: what makes a kind, of :data:`firstlight.query.event_counts.BY`.
+            cancel: set by another thread to stop it.
+
+        Raises:
+            QueryError: events are not counted by that, it took too long, or ``cancel`` was set.
+            CorruptSegment: a segment is damaged.
+        """
+        return self._finder.count(start_ns, end_ns, by, cancel)
+
     def window(
         self, name: str, start_ns: int, end_ns: int, labels: Mapping[str, str] | None = None, field: str = "value"
     ) -> Window:

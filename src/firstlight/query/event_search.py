@@ -31,8 +31,9 @@ _PORTION_BYTES = 16 * 2**20
 """Text that is looked through at once; bounds memory."""
 
 _FIRST_PORTION_BLOCKS, _PORTION_BLOCKS = 16, 64
-_VIEW_TRIES = 5
+VIEW_TRIES = 5
 _NS_PER_US = 1000
+_TAIL_ROWS = 16_384
 _PLACE_BITS = 32
 _IN_TAIL = -1
 
@@ -108,11 +109,12 @@ class EventSearcher:
 
     Args:
         reader: the lake.
+        segments: opens its segments.
     """
 
-    def __init__(self, reader: LakeReader) -> None:
+    def __init__(self, reader: LakeReader, segments: SegmentBlocks) -> None:
         self._reader = reader
-        self._segments = SegmentBlocks()
+        self._segments = segments
 
     def run(self, wanted: EventSearch, patience: Patience) -> tuple[pa.Table, bool]:
         """Return the hits as rows of the ``events`` table, newest first, and whether there are more.
@@ -124,7 +126,7 @@ class EventSearcher:
         if not 0 < wanted.limit <= MAX_LIMIT:
             raise QueryError(f"the limit must be between 1 and {MAX_LIMIT:,}")
         check = patience.watch()
-        for _ in range(_VIEW_TRIES):
+        for _ in range(VIEW_TRIES):
             try:
                 return self._search(wanted, self._reader.view(), check)
             except FileNotFoundError:
@@ -133,9 +135,9 @@ class EventSearcher:
         raise QueryError("segments were replaced faster than they could be read; try again")
 
     def _search(self, wanted: EventSearch, view: View, check: Callable[[], None]) -> tuple[pa.Table, bool]:
-        tail, segments = self._reader.tail_table("events", view), _touched(view, wanted)
+        tail, segments = self._reader.tail_table("events", view), touched(view, wanted.start_ns, wanted.end_ns)
         newest = Newest(wanted.limit + 1)
-        newest.add(_IN_TAIL, tail.select(wanted.deciding), wanted.hits(tail), np.arange(tail.num_rows))
+        _look_through_tail(wanted, tail.select(wanted.deciding), newest, check)
         for number, segment in enumerate(segments):
             if newest.has_nothing_before(segment.end_us):
                 break
@@ -156,11 +158,22 @@ class EventSearcher:
         return hits.completed(complete).select(schema.EVENTS.names), len(newest) > wanted.limit
 
 
-def _touched(view: View, wanted: EventSearch) -> list[Segment]:
-    """Return the segments that may have hits, the one with the newest row first."""
-    begin_us, end_us = wanted.start_ns // _NS_PER_US, wanted.end_ns // _NS_PER_US
+def touched(view: View, start_ns: int, end_ns: int) -> list[Segment]:
+    """Return the segments of events that may have rows in ``[start_ns, end_ns)``, the one with the newest row first."""
+    begin_us, end_us = start_ns // _NS_PER_US, end_ns // _NS_PER_US
     found = [s for s in view.snapshot.segments.get("events", ()) if s.touches(begin_us, end_us)]
     return sorted(found, key=lambda segment: -segment.end_us)
+
+
+def _look_through_tail(wanted: EventSearch, tail: pa.Table, newest: Newest, check: Callable[[], None]) -> None:
+    """Look through the tail from its last rows back; they are the newest, but for a few."""
+    newest_us = np.maximum.accumulate(tail["time"].cast(pa.int64()).to_numpy())
+    for begin in range((tail.num_rows - 1) // _TAIL_ROWS * _TAIL_ROWS, -1, -_TAIL_ROWS):
+        check()
+        rows = tail.slice(begin, _TAIL_ROWS)
+        newest.add(_IN_TAIL, rows, wanted.hits(rows), np.arange(begin, begin + rows.num_rows))
+        if begin and newest.has_nothing_before(int(newest_us[begin - 1])):
+            return
 
 
 def _look_through(
@@ -173,7 +186,7 @@ def _look_through(
     """Look through one segment from its newest block back."""
     numbers = _possible(wanted, blocks)
     sizes = blocks.inflated_bytes(wanted.deciding)
-    for portion in _portions(numbers[::-1].tolist(), sizes, _FIRST_PORTION_BLOCKS):
+    for portion in portions(numbers[::-1].tolist(), sizes, _FIRST_PORTION_BLOCKS):
         check()
         ascending = portion[::-1]
         table, counts = blocks.read(wanted.deciding, ascending)
@@ -193,7 +206,7 @@ def _possible(wanted: EventSearch, blocks: Blocks) -> Any:
     return np.flatnonzero(possible)
 
 
-def _portions(numbers: Sequence[int], sizes: Any, first: int) -> Iterator[list[int]]:
+def portions(numbers: Sequence[int], sizes: Any, first: int) -> Iterator[list[int]]:
     """Yield ``numbers`` in turn, twice as many each time, as long as their sizes keep within bounds."""
     portion: list[int] = []
     most, size = first, 0
@@ -220,7 +233,7 @@ def _rows_at(blocks: Blocks, columns: Sequence[str], addresses: Any) -> pa.Table
     order = np.argsort(addresses)
     numbers, places = addresses[order] >> _PLACE_BITS, addresses[order] & ((1 << _PLACE_BITS) - 1)
     pieces = []
-    for portion in _portions(np.unique(numbers).tolist(), blocks.inflated_bytes(columns), _PORTION_BLOCKS):
+    for portion in portions(np.unique(numbers).tolist(), blocks.inflated_bytes(columns), _PORTION_BLOCKS):
         table, counts = blocks.read(columns, portion)
         own = (numbers >= portion[0]) & (numbers <= portion[-1])
         starts = np.cumsum(counts) - counts

@@ -1,17 +1,20 @@
 """Looking for events by a text: the question as programs ask it, the answer as rows like those of SQL."""
 
 import threading
+from collections.abc import Sequence
 from typing import TypedDict
 
 import pyarrow as pa
 
 from firstlight.model import Level, level_name
+from firstlight.query.event_counts import EventCounter
 from firstlight.query.event_search import EventSearch, EventSearcher, Patience
 from firstlight.query.newest import times_ns
 from firstlight.query.rows import RowSet, from_arrow
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S
 from firstlight.query.text_match import text_match
 from firstlight.store import schema
+from firstlight.store.blocks import SegmentBlocks
 from firstlight.store.reader import LakeReader
 
 DEFAULT_LIMIT = 100
@@ -50,7 +53,9 @@ class EventFinder:
     """
 
     def __init__(self, reader: LakeReader, time_limit_s: float = DEFAULT_TIME_LIMIT_S) -> None:
-        self._searcher = EventSearcher(reader)
+        segments = SegmentBlocks()
+        self._searcher = EventSearcher(reader, segments)
+        self._counter = EventCounter(reader, segments)
         self._time_limit_s = time_limit_s
 
     def find(
@@ -67,9 +72,24 @@ class EventFinder:
             QueryError: the text is empty, the search took too long, or ``cancel`` was set.
             CorruptSegment: a segment is damaged.
         """
-        wanted = _search(text, 0 if start_ns is None else start_ns, _FOREVER_NS if end_ns is None else end_ns, options)
+        wanted = _search(text, *_stretch(start_ns, end_ns), options)
         table, more = self._searcher.run(wanted, Patience(self._time_limit_s, cancel))
         return _as_sql_shows(table, more)
+
+    def count(
+        self, start_ns: int | None, end_ns: int | None, by: Sequence[str], cancel: threading.Event | None = None
+    ) -> RowSet:
+        """Return how many events in ``[start_ns, end_ns)`` have each combination of ``by``, the most frequent first.
+
+        Raises:
+            QueryError: ``by`` has something that events are not counted by, it took too long, or ``cancel`` was set.
+            CorruptSegment: a segment is damaged.
+        """
+        return self._counter.count(*_stretch(start_ns, end_ns), by, Patience(self._time_limit_s, cancel))
+
+
+def _stretch(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
+    return 0 if start_ns is None else start_ns, _FOREVER_NS if end_ns is None else end_ns
 
 
 def _search(text: str, start_ns: int, end_ns: int, options: SearchOptions) -> EventSearch:
