@@ -64,7 +64,8 @@ class EventCounter:
 
     def _parts(self, view: View, start_ns: int, end_ns: int, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield ``columns`` of all rows in ``[start_ns, end_ns)``."""
-        yield _within(self._reader.tail_table("events", view), start_ns, end_ns)
+        tail = self._reader.tail_table("events", view).select([*columns, *_WHEN])
+        yield _within(tail, start_ns, end_ns).unify_dictionaries().combine_chunks()
         for segment in touched(view, start_ns, end_ns):
             with self._segments.opened(segment) as blocks:
                 yield from _parts_of(blocks, segment, start_ns, end_ns, columns)
