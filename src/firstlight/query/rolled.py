@@ -57,7 +57,7 @@ class Grid:
 
 
 def plan(reader: LakeReader, view: View, within: Range, step_ns: int) -> Plan:
-    """Return how to aggregate ``within`` in steps of ``step_ns``: as far as possible from the coarsest fitting rollups."""
+    """Return how to aggregate ``within`` by ``step_ns``: as far as possible from the coarsest rollups that fit."""
     table = _coarsest(step_ns)
     if table is None:
         return Plan([], [within])
