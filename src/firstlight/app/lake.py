@@ -192,7 +192,7 @@ class Lake:
 
         Raises:
             QueryError: the text is empty, the search took too long, or ``cancel`` was set.
-            CorruptSegment: a segment is damaged.
+            StorageError: segments cannot be read.
         """
         return self._finder.find(text, start_ns, end_ns, options, cancel)
 
