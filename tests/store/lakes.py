@@ -16,11 +16,11 @@ SERVICES = ("shop", "bank")
 ROWS = 12
 
 
-def day(number: int, rows: int = ROWS) -> Batch:
-    """Return a batch of everything on one day, of two services."""
+def day(number: int, rows: int = ROWS, first: int = 0) -> Batch:
+    """Return a batch of everything on one day, of two services, from the minute ``first`` on."""
     batch = Batch(Resource("shop", "s1", attributes={"region": "north"}))
     start_ns = (FIRST_DAY + number) * DAY_NS + 3_600_000_000_000
-    for i in range(rows):
+    for i in range(first, first + rows):
         at_ns = start_ns + i * 60_000_000_000 + i
         for service in SERVICES:
             batch.add_sample(Series("load", (("user", f"u{i % 3}"),), service), at_ns, i / 8)

@@ -23,6 +23,9 @@ from firstlight.store.layout import FileKey, Layout
 
 _BUSY_TIMEOUT_S = 5.0
 _TICK_NS = 100_000_000  # many times the step of any file system's clock
+_SHARED_MEMORY_BYTES = 64 * 2**10
+"""SQLite makes a file of half of this beside a database in its WAL mode, as soon as that is opened."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVER_US = -(2**63), 2**63 - 1
 
@@ -220,7 +223,9 @@ def opened(layout: Layout, *, write: bool = False) -> Iterator[sqlite3.Connectio
         StorageFull: no space to write to it.
     """
     try:
-        database = sqlite3.connect(_address(layout), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True)
+        database = sqlite3.connect(
+            _address(layout, write=write), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True
+        )
     except sqlite3.Error as error:
         raise _unreadable(layout.catalog, error) from error
     try:
@@ -235,15 +240,21 @@ def opened(layout: Layout, *, write: bool = False) -> Iterator[sqlite3.Connectio
         database.close()
 
 
-def _address(layout: Layout) -> str:
-    """Return the catalog's URI; where nothing may be written it is opened without SQLite's shared memory."""
+def _address(layout: Layout, *, write: bool) -> str:
+    """Return the catalog's URI; where nothing can be written it is read without SQLite's shared memory."""
     log = layout.catalog.with_name(f"{layout.catalog.name}-wal")
-    frozen = not os.access(layout.root, os.W_OK) and not (log.exists() and log.stat().st_size)
+    is_settled = not (log.exists() and log.stat().st_size)
+    frozen = is_settled and (not os.access(layout.root, os.W_OK) or not (write or _has_room(layout.root)))
     return f"{layout.catalog.as_uri()}{'?mode=ro&immutable=1' if frozen else ''}"
 
 
+def _has_room(directory: Path) -> bool:
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize >= _SHARED_MEMORY_BYTES
+
+
 def _unreadable(path: Path, error: sqlite3.Error) -> StorageError | StorageFull:
-    if "full" in str(error):
+    if "full" in str(error) or ("I/O" in str(error) and not _has_room(path.parent)):
         return StorageFull(f"no space left for {path}; free some or choose another directory with --data DIR")
     return StorageError(f"cannot read the catalog {path}: {error}; see 'firstlight doctor'")
 
