@@ -242,10 +242,17 @@ def opened(layout: Layout, *, write: bool = False) -> Iterator[sqlite3.Connectio
 
 def _address(layout: Layout, *, write: bool) -> str:
     """Return the catalog's URI; where nothing can be written it is read without SQLite's shared memory."""
-    log = layout.catalog.with_name(f"{layout.catalog.name}-wal")
-    is_settled = not (log.exists() and log.stat().st_size)
-    frozen = is_settled and (not os.access(layout.root, os.W_OK) or not (write or _has_room(layout.root)))
+    stuck = not os.access(layout.root, os.W_OK) or not (write or _has_room(layout.root))
+    frozen = stuck and not _log_bytes(layout.catalog)
     return f"{layout.catalog.as_uri()}{'?mode=ro&immutable=1' if frozen else ''}"
+
+
+def _log_bytes(path: Path) -> int:
+    """Return the size of what SQLite has not moved into the database ``path`` yet."""
+    try:
+        return os.stat(f"{path}-wal").st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _has_room(directory: Path) -> bool:
