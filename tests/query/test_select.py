@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from firstlight.app.lake import Lake
-from firstlight.errors import CorruptSegment, QueryError, StorageError
+from firstlight.errors import QueryError, StorageError
 from firstlight.model import Batch, Matcher, Resource, Series, named
 from firstlight.query.select import SeriesSamples
 from firstlight.store.layout import Layout
@@ -169,18 +169,29 @@ def test_a_segment_that_was_replaced_is_looked_for_again(tmp_path: Path) -> None
         attempts += [None] * 9
         for ask in (lake.last, lambda: lake.sql("SELECT sum(value) FROM samples")):
             lake._reader.samples.__init__()  # type: ignore[misc]
-            with pytest.raises(StorageError, match="missing"):
+            with pytest.raises(StorageError, match=segment.name):
                 ask()
 
 
-def test_a_damaged_segment_is_named(tmp_path: Path) -> None:
-    with Lake.open(tmp_path, maintain=False) as lake:
-        put(lake, [(series("load", "a"), START_NS + n, math.pi * n) for n in range(1000)])
-    seal_all(tmp_path)
-    (segment,) = Layout(tmp_path).table_dir("samples").glob("*.parquet")
-    data = bytearray(segment.read_bytes())
-    for at in range(4, len(data) // 2):
-        data[at] ^= 0xFF
-    segment.write_bytes(data)
-    with Lake.open(tmp_path, read_only=True) as lake, pytest.raises(CorruptSegment, match=segment.name):
-        lake.select(named("load"), 0, 2**62)
+@pytest.mark.parametrize("is_known_as_whole", [False, True])
+def test_a_damaged_segment_is_left_out_and_counted(tmp_path: Path, is_known_as_whole: bool) -> None:
+    for host in "ab":
+        with Lake.open(tmp_path, maintain=False) as lake:
+            put(lake, [(series("load", host), START_NS + n, math.pi * n) for n in range(1000)])
+        seal_all(tmp_path)
+    with Lake.open(tmp_path, read_only=True) as lake:
+        if is_known_as_whole:
+            assert lake.sql("SELECT count(*) FROM samples").rows == [(2000,)]
+        bad = Path(lake._reader.view().snapshot.segments["samples"][0].path)
+        data = bytearray(bad.read_bytes())
+        for at in range(4, len(data) // 2):
+            data[at] ^= 0xFF
+        bad.write_bytes(data)
+        rest = [(START_NS + n, math.pi * n) for n in range(1000)]
+        assert shown(lake.select(named("load"), 0, 2**62)) == {"b": rest}
+        (drawn,) = lake.aggregate(named("load"), START_NS, START_NS + HOUR_NS, HOUR_NS, "COUNT")
+        assert drawn.values.tolist() == [1000]
+        assert [(one.time_ns, one.value) for one in lake.last(named("load"))] == rest[-1:]
+        assert lake.stats()["damaged_segments"] == 1
+        (warning,) = lake.sql("SELECT count(*) FROM samples").warnings
+        assert bad.name in warning

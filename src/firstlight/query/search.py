@@ -50,6 +50,7 @@ class EventFinder:
     """
 
     def __init__(self, reader: LakeReader, time_limit_s: float = DEFAULT_TIME_LIMIT_S) -> None:
+        self._reader = reader
         self._searcher = EventSearcher(reader)
         self._time_limit_s = time_limit_s
 
@@ -63,13 +64,17 @@ class EventFinder:
     ) -> RowSet:
         """Return the newest events in ``[start_ns, end_ns)`` with ``text``, newest first; see :class:`SearchOptions`.
 
+        Damaged segments are left out; the answer's warnings name them.
+
         Raises:
             QueryError: the text is empty, the search took too long, or ``cancel`` was set.
-            CorruptSegment: a segment is damaged.
+            StorageError: a segment cannot be read though it is whole.
         """
         wanted = _search(text, *_stretch(start_ns, end_ns), options)
         table, more = self._searcher.run(wanted, Patience(self._time_limit_s, cancel))
-        return _as_sql_shows(table, more)
+        answer = _as_sql_shows(table, more)
+        answer.warnings = self._reader.missing(["events"])
+        return answer
 
 
 def _stretch(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
