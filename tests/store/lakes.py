@@ -1,10 +1,12 @@
 """Lakes with rows of several days, and what is in them."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from firstlight.app.lake import Lake
 from firstlight.model import Batch, Event, ExponentialPoint, Kind, Resource, Series, Span
+from firstlight.store import sidecar
 from firstlight.store.catalog import Catalog, Segment
 from firstlight.store.compact import US_PER_DAY
 from firstlight.store.layout import Layout
@@ -60,4 +62,12 @@ def days_of(path: Path, table: str) -> list[int]:
 
 
 def files(layout: Layout) -> set[str]:
+    """Return what lies among the segments."""
     return {str(path) for path in layout.data.rglob("*") if path.is_file()}
+
+
+def registered(layout: Layout) -> set[str]:
+    """Return what belongs there: the segments of the catalog, and a sidecar for each one of events."""
+    parts = Catalog(layout).snapshot().segments
+    beside = {str(sidecar.path_of(found.path)) for table in sidecar.TABLES for found in parts.get(table, ())}
+    return {found.path for found in chain.from_iterable(parts.values())} | beside

@@ -65,6 +65,8 @@ class EventFinder:
     ) -> RowSet:
         """Return the newest events in ``[start_ns, end_ns)`` with ``text``, newest first; see :class:`SearchOptions`.
 
+        Damaged segments are left out; the answer's warnings name them.
+
         Raises:
             QueryError: the text is empty, the search took too long, or ``cancel`` was set.
             StorageError: segments cannot be read.

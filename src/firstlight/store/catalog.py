@@ -49,6 +49,10 @@ _TOTALS = (
     "LEFT JOIN ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL "
     "WHERE t.end_snapshot IS NULL GROUP BY t.table_name"
 )
+_REPLACED = (
+    "SELECT t.table_name, f.path, f.path_is_relative, f.file_size_bytes "
+    "FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) WHERE f.end_snapshot IS NOT NULL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,19 @@ def _times_without(table: str) -> tuple[int, int]:
     """Return the times of a segment that has no statistics of them: another engine may have written it."""
     columns = schema.TABLES.get(table)
     return (0, 0) if columns is None or "time" not in columns.names else _EVER_US
+
+
+def replaced(layout: Layout) -> list[tuple[str, int]]:
+    """Return path and bytes of the segments that are no longer part of the lake and wait to be swept.
+
+    Raises:
+        StorageError: the catalog cannot be read.
+    """
+    with opened(layout) as database:
+        rows = database.execute(_REPLACED).fetchall()
+    return [
+        (str(layout.table_dir(table) / path) if is_relative else path, size) for table, path, is_relative, size in rows
+    ]
 
 
 def is_complete(layout: Layout, table: str) -> bool:
