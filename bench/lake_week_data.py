@@ -130,7 +130,7 @@ def _drawn(number: int) -> _Drawn:
     rng, count = np.random.default_rng([_SEED, number, 1]), EVENTS_PER_DAY
     is_rare = np.zeros(count, bool)
     is_rare[rng.choice(count, RARE_PER_DAY, replace=False)] = True
-    return _Drawn(
+    columns = (
         BASE_MS + number * DAY_MS + np.sort(rng.integers(0, DAY_MS, count)),
         rng.choice(len(LEVELS), count, p=_LEVEL_SHARES),
         *(rng.integers(0, len(words), count) for words in (SUBSYSTEMS, _COMPONENTS, _NAMES, _VERBS)),
@@ -140,11 +140,12 @@ def _drawn(number: int) -> _Drawn:
         rng.integers(0, count // _EVENTS_PER_TRACE, count),
         is_rare,
     )
+    return _Drawn._make(columns)
 
 
 def events(number: int, first: int, count: int) -> list[Event]:
     """Return ``count`` events of a day from its ``first`` on: a sentence, three attributes, a trace id."""
-    drawn = _Drawn(*(column[first : first + count].tolist() for column in _drawn(number)))
+    drawn = _Drawn._make(column[first : first + count].tolist() for column in _drawn(number))
     levels = map(LEVELS.__getitem__, drawn.level)
     scopes = map(SUBSYSTEMS.__getitem__, drawn.subsystem), map(_COMPONENTS.__getitem__, drawn.component)
     names = [_NAMES[name] for name in drawn.name]

@@ -215,17 +215,12 @@ def _top_promql(asked: Asked) -> tuple[str, dict[str, Any]]:
 TOP = Question("(d) top 10 of 20 series by p99 of an hour", _top_lake, _by_host, _top_truth, _top_promql)
 
 
-_EVENTS_BY_LEVEL = (
-    "SELECT level_number, subsystem, count(*) FROM events WHERE time_ns >= ? AND time_ns < ? GROUP BY ALL"
-)
-
-
 def _levels_lake(lake: Lake, asked: Asked) -> Any:
-    return lake.sql(_EVENTS_BY_LEVEL, asked.range_ns(week.DAY_MS))
+    return lake.count_events(*asked.range_ns(week.DAY_MS), by=("level_number", "subsystem"))
 
 
 def _levels_read(found: Any) -> Answer:
-    return {(level, subsystem): [count] for level, subsystem, count in found.rows}
+    return {key: [count] for key, count in found.items()}
 
 
 def _levels_truth(asked: Asked) -> Answer:
@@ -235,12 +230,29 @@ def _levels_truth(asked: Asked) -> Answer:
 LEVELS = Question("(e) events by level and subsystem, 24 h", _levels_lake, _levels_read, _levels_truth)
 
 
+_EVENTS_BY_LEVEL = (
+    "SELECT level_number, subsystem, count(*) FROM events WHERE time_ns >= ? AND time_ns < ? GROUP BY ALL"
+)
+
+
+def _levels_by_sql(lake: Lake, asked: Asked) -> Any:
+    return lake.sql(_EVENTS_BY_LEVEL, asked.range_ns(week.DAY_MS))
+
+
+def _levels_read_sql(found: Any) -> Answer:
+    return {(level, subsystem): [count] for level, subsystem, count in found.rows}
+
+
+LEVELS_BY_SQL = Question("(e) the same by SQL", _levels_by_sql, _levels_read_sql, _levels_truth)
+
+
 def _text_lake(lake: Lake, asked: Asked) -> Any:
     return lake.search(week.RARE, *asked.range_ns(asked.days * week.DAY_MS), limit=10_000)
 
 
 def _text_read(found: Any) -> Answer:
-    return {"times": sorted(event.time_ns for event in found)}
+    at = found.columns.index("time_ns")
+    return {"times": sorted(row[at] for row in found.rows)}
 
 
 def _text_truth(asked: Asked) -> Answer:
@@ -271,7 +283,7 @@ def _last_promql(asked: Asked) -> tuple[str, dict[str, Any]]:
 
 LAST = Question("(g) last value of each of 1,000 series", _last_lake, _last_read, _last_truth, _last_promql, True)
 
-QUESTIONS: Sequence[Question] = (RAW, MINUTES, TOP, LEVELS, TEXT, LAST)
+QUESTIONS: Sequence[Question] = (RAW, MINUTES, TOP, LEVELS, LEVELS_BY_SQL, TEXT, LAST)
 
 
 def _instant(asked: Asked, query: str) -> tuple[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from bench.lake_workload import SERIES
 from bench.remote_write import RemoteWrite, bodies
 from firstlight.app.lake import Lake
 from firstlight.errors import Overloaded
-from firstlight.model import Batch
+from firstlight.model import Batch, Series
 from firstlight.store import maintain, rollup, sweep
 from firstlight.store.catalog import Catalog
 from firstlight.store.layout import FileLock, Layout
@@ -112,11 +112,8 @@ class LakeWeek(WeekStore):
     def __init__(self, rows: int = SMALL_ROWS) -> None:
         super().__init__()
         self.layout = Layout(self.folder)
-        self._rows = rows
+        self._rows, self._refused = rows, 0
         self._lake: Lake | None = None
-        known = workload.definitions()
-        self._ids = np.array([series_id for series_id, _ in known], np.int64)
-        self._series = dict(known)
 
     @property
     def lake(self) -> Lake:
@@ -125,19 +122,22 @@ class LakeWeek(WeekStore):
             self._lake = self._open()
         return self._lake
 
+    def add_day(self) -> Figures:
+        before = self._refused
+        return {**super().add_day(), "refused": self._refused - before}
+
     def begin(self) -> None:
-        assert self.lake
+        self.lake.stats()
 
     def requests(self, times_ms: Any, values: Any) -> list[Batch]:
-        steps = max(1, self._rows // SERIES)
-        width = min(SERIES, self._rows)
+        steps, width = max(1, self._rows // SERIES), min(SERIES, self._rows)
         parts = [slice(at, at + width) for at in range(0, SERIES, width)]
-        ids = [np.tile(self._ids[part], steps).tobytes() for part in parts]
+        known = [dict(workload.definitions()[part]) for part in parts]
         times_ns = times_ms * _NS_PER_MS
         return [
-            self._batch(known, times_ns[at : at + steps, part], values[at : at + steps, part])
+            _batch(series, times_ns[at : at + steps, part], values[at : at + steps, part])
             for at in range(0, len(values), steps)
-            for known, part in zip(ids, parts, strict=True)
+            for series, part in zip(known, parts, strict=True)
         ]
 
     def write(self, request: Batch) -> None:
@@ -145,6 +145,7 @@ class LakeWeek(WeekStore):
             try:
                 self.lake.append([request])
             except Overloaded:
+                self._refused += 1
                 time.sleep(_WAIT_S)
             else:
                 return
@@ -159,7 +160,7 @@ class LakeWeek(WeekStore):
     def end(self) -> None:
         self.add_events(self.days, 0, week.EVENTS_PER_DAY)
         self.settle()
-        self._let_go()
+        self.let_go()
 
     def add_events(self, day: int, first: int, last: int) -> None:
         """Store the events of a day from number ``first`` to before ``last``."""
@@ -170,7 +171,7 @@ class LakeWeek(WeekStore):
 
     def rest(self) -> None:
         """Bring everything into its final form: a day is one segment, beside it its rollups."""
-        self._let_go()
+        self.let_go()
         bring_to_rest(self.layout)
         later_us = time.time_ns() // 1000 + 3_600 * _US_PER_S
         for day in rollup.due(Catalog(self.layout).snapshot(), later_us):
@@ -187,24 +188,26 @@ class LakeWeek(WeekStore):
         return size_of(self.layout.table_dir("events"))
 
     def close(self) -> None:
-        self._let_go()
+        self.let_go()
         super().close()
 
     def _open(self) -> Lake:
         return Lake.open(self.folder)
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         if self._lake is not None:
             self._lake.close()
             self._lake = None
 
-    def _batch(self, ids: bytes, times_ns: Any, values: Any) -> Batch:
-        batch = Batch(workload.RESOURCE)
-        batch.series = self._series
-        batch.samples.series_ids = array("q", ids)
-        batch.samples.times_ns = array("q", times_ns.tobytes())
-        batch.samples.values = array("d", values.tobytes())
-        return batch
+
+def _batch(series: dict[int, Series], times_ns: Any, values: Any) -> Batch:
+    """Return samples of ``series``, both arrays ``(steps, series)``."""
+    batch = Batch(workload.RESOURCE)
+    batch.series = series
+    batch.samples.series_ids = array("q", series) * len(values)
+    batch.samples.times_ns = array("q", times_ns.tobytes())
+    batch.samples.values = array("d", values.tobytes())
+    return batch
 
 
 class HalfHotWeek(LakeWeek):
