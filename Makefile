@@ -12,8 +12,9 @@ sum = $(shell cat $(1) | cksum | tr -s ' ' -)
 MADE := $(VENV)/.made
 HUB := $(VENV)/.hub-$(call sum,requirements/hub.lock)
 DEV := $(VENV)/.dev-$(call sum,requirements/dev.lock)
-# A moved directory or a new version needs the project's own entry written again.
-SELF := $(VENV)/.self-$(shell { pwd; cat pyproject.toml src/firstlight/version.py; } | cksum | tr -s ' ' -)
+# A moved directory or a new version needs the project's own entry written again, other C code compiling again.
+OWN := pyproject.toml hatch_build.py src/firstlight/version.py $(wildcard src/firstlight/native/*.[ch])
+SELF := $(VENV)/.self-$(shell { pwd; cat $(OWN); } | cksum | tr -s ' ' -)
 
 LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -85,4 +86,6 @@ $(DEV): $(HUB)
 
 $(SELF): $(HUB)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(PY) -c 'import sys; from firstlight.native import loops; sys.exit(loops.compiled is None)' || \
+	  echo "note: without a C compiler and Python's headers recording works and costs more; on Debian: apt install gcc python3-dev"
 	@rm -f $(VENV)/.self-* && touch $@

@@ -12,6 +12,7 @@ from bench.harness import Bar, Benchmark, Contender, Figures, Group, Running
 from bench.hot_path import OtlpToNowhere
 from firstlight.export.jsonl import JsonLinesExporter
 from firstlight.model import Resource
+from firstlight.native import loops
 from firstlight.ports import Exporter
 from firstlight.sdk.client import Delivery, Limits, Telemetry
 from firstlight.sdk.redaction.redact import Redactor
@@ -27,6 +28,7 @@ count and one observation.  Firstlight looks through everything for secrets, as 
 us per loop: what recording adds to a loop: processor time of the loop less that of the same loop without recording,
              in turns of {BLOCK}, and all processor time of the other threads, which deliver the records.
 percent: of the processor time of the process, what recording takes.
+"no C" is the recorder as it is where its loops in C could not be compiled.
 """
 
 Step = Callable[[int], object]
@@ -37,6 +39,7 @@ def benchmark() -> Benchmark:
     folder = Path(tempfile.mkdtemp(prefix="firstlight-bench-"))
     contenders = [
         Contender("firstlight, JSON Lines", lambda: _firstlight(JsonLinesExporter(folder))),
+        Contender("firstlight, JSON Lines, no C", lambda: _in_python(_firstlight(JsonLinesExporter(folder)))),
         Contender("firstlight, OTLP", lambda: _firstlight(OtlpToNowhere())),
         Contender("logging+prometheus_client", lambda: _logging(folder / "logging.log")),
         Contender("structlog+prometheus_client", lambda: _structlog(folder / "structlog.jsonl")),
@@ -117,6 +120,19 @@ def _firstlight(exporter: Exporter) -> Running:
         return figures
 
     return Running(turn)
+
+
+def _in_python(running: Running) -> Running:
+    """Take the loops in C away during the turns of ``running``."""
+
+    def turn() -> Figures:
+        compiled, loops.compiled = loops.compiled, None
+        try:
+            return running.turn()
+        finally:
+            loops.compiled = compiled
+
+    return Running(turn, running.close)
 
 
 def _logging(path: Path) -> Running:

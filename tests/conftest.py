@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from firstlight.native import loops
+from firstlight.native.loops import Compiled
+
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples every time, so that a red run says something about the change.
 settings.register_profile("ci", settings.get_profile("suite"), derandomize=True)
@@ -40,3 +43,24 @@ def chromium_path() -> Path:
     if os.environ.get("REQUIRE_BROWSER"):
         pytest.fail(f"the page must be tested in a browser and there is none of: {', '.join(BROWSERS)}")
     pytest.skip(f"no browser ({', '.join(BROWSERS)}); on Debian: apt install chromium")
+
+
+@pytest.fixture(scope="session")
+def compiled_loops() -> Compiled:
+    """Return them; where they are not built the test is skipped, except where ``REQUIRE_COMPILED`` is set."""
+    if loops.compiled is not None:
+        return loops.compiled
+    if os.environ.get("REQUIRE_COMPILED"):
+        pytest.fail("the compiled loops must be tested: install a C compiler and Python's headers, then make install")
+    pytest.skip("the compiled loops are not built: that needs a C compiler and Python's headers, then make install")
+
+
+@pytest.fixture(scope="module", params=["compiled", "python"])
+def each_loops(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the tests of a module with the compiled loops and again with their twins in Python."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "python":
+            patch.setattr(loops, "compiled", None)
+        else:
+            request.getfixturevalue("compiled_loops")
+        yield request.param

@@ -25,7 +25,7 @@ CONTRACTS = {contract["id"]: contract for contract in OPTIONS.contracts_options}
 def drawn_ranks() -> dict[str, int]:
     """Return the height of each package as the plan draws it."""
     plan = (ROOT / "docs" / "architecture.md").read_text()
-    line = next(line for line in plan.splitlines() if line.startswith("errors ←"))
+    line = next(line for line in plan.splitlines() if line.startswith("{errors, native} ←"))
     layers = [re.findall(r"\w+", layer) for layer in line.split("←")]
     return {name: rank for rank, layer in enumerate(layers) for name in layer}
 

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from firstlight.cli.application import NOUNS
+from firstlight.native import loops
 from tests.cli.conftest import surroundings
 
 HEAVY = {"duckdb", "numpy", "pyarrow", "litestar", "uvicorn", "rich", "psutil", "msgspec", "http.client", "ssl"}
@@ -168,6 +169,12 @@ def test_both_modules_run(tmp_path):
         command = [sys.executable, "-m", module, "version"]
         answer = subprocess.run(command, capture_output=True, text=True, env=surroundings(tmp_path), check=True)
         assert answer.stdout.startswith("firstlight 0.")
+
+
+def test_the_version_tells_whether_the_loops_in_c_are_there(firstlight_command):
+    is_compiled = loops.compiled is not None
+    assert json.loads(firstlight_command("version", "--json").stdout)["compiled"] is is_compiled
+    assert ("without loops in C" in firstlight_command("version").stdout) is not is_compiled
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -11,7 +11,9 @@ import urllib.request
 import pytest
 
 from firstlight.app.lake import Lake
+from firstlight.cli.hub_source import matches
 from firstlight.cli.seen import Seen
+from firstlight.cli.source import EventFilter
 from firstlight.model import Batch, Event, Level, Resource
 from tests.cli.conftest import surroundings
 from tests.cli.terminal import on_terminal
@@ -43,7 +45,7 @@ def log(url: str, *bodies: str, severity: int = 17, service: str = "late") -> No
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/v1/logs", json.dumps(content).encode(), headers)
     with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.status == 200
+        assert answer.returncode == 200
 
 
 @contextlib.contextmanager
@@ -71,6 +73,46 @@ def test_the_newest_come_last(here, place):
     assert found[0]["attributes"] == {"number": 97}
     assert found[0]["time"].endswith("Z")
     assert {"time", "time_ns", "level", "subsystem", "component", "body", "trace_id", "span_id"} <= set(found[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--search", "vent_9", "-n", "3"], ["event_97", "event_98", "event_99"]),
+        (["--search", '"number":42}'], ["event_42"]),
+        (["--search", "NUMBER 77", "--words", "--ignore-case"], ["event_77"]),
+        (["--search", "number 7", "--words"], ["event_7"]),
+        (["--search", "EVENT_11"], []),
+        (["--search", "event_1", "--level", "critical", "--subsystem", "shop"], ["event_11", "event_17"]),
+    ],
+)
+def test_events_are_searched(here, place, options, names):
+    answer = here("events", "--service", "demo", "--json", *options, *place)
+    assert [json.loads(line)["name"] for line in answer.stdout.splitlines()] == names
+
+
+def test_how_to_search_needs_something_to_search_for(here, place):
+    answer = here("events", "--words", *place)
+    assert answer.returncode == 2
+    assert "--search" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("search", "how", "finds"),
+    [
+        ("Xid 7", {}, True),
+        ("xid 7", {}, False),
+        ("xid 7", {"ignore_case": True}, True),
+        ("Xid bu", {"words": True}, False),
+        ("79 bus Xid", {"words": True}, True),
+        ('"gpu":7}', {}, True),
+        ("fell", {}, True),
+    ],
+)
+def test_a_stream_is_searched_as_the_lake_is(search, how, finds):
+    event = {"time": "", "time_ns": 1, "level": "INFO", "subsystem": "", "component": "", "name": "fell"}
+    event |= {"body": "Xid 79: off the bus", "attributes": {"gpu": 7}, "trace_id": "", "span_id": "", "service": ""}
+    assert matches(event, EventFilter(search=search, **how)) is finds
 
 
 def test_level_and_louder_and_subsystem(here, place):

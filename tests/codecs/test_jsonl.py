@@ -10,6 +10,8 @@ from firstlight.codecs.jsonl import PROCESS_START
 from firstlight.errors import DecodeError, FirstlightError
 from firstlight.model import Batch, Event, ExponentialPoint, Kind, Level, Resource, Series, Span, SpanEvent, SpanLink
 
+pytestmark = pytest.mark.usefixtures("each_loops")
+
 NOW_NS = 1_758_277_815_123_000_000
 SENDER = Resource(
     "dawn", "3d6c96a7-8f2e-4b5c-9a1d-2e6f8c4b7a9d", "", 12345, {PROCESS_START: NOW_NS - 123_450 * iso.NS_PER_MS}

@@ -8,15 +8,21 @@ from pathlib import Path
 import pytest
 
 from firstlight.app.collector import COORDINATION, HEALTH, HOOK_TYPES, MESSAGING
+from firstlight.app.layers import leaves
 from firstlight.app.process_health import judge
-from firstlight.compat import dawn, utilityfog
+from firstlight.compat import bridge, dawn, utilityfog
+from firstlight.compat.bridge.configuration import BridgeConfig, LoopDetection
+from firstlight.compat.bridge.errors import CODES
 from firstlight.compat.dawn.configuration import VARIABLES
+from firstlight.stats.tally import READINGS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "compat.md").read_text()
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
 
+SECTIONS_OF = [(dawn, "DAWN (000)"), (bridge, "Bridge (002)"), (utilityfog, "UtilityFog (004)")]
 
-@pytest.mark.parametrize(("module", "section"), [(dawn, "DAWN (000)"), (utilityfog, "UtilityFog (004)")])
+
+@pytest.mark.parametrize(("module", "section"), SECTIONS_OF)
 def test_every_name_is_in_its_table(module, section: str) -> None:
     text = SECTIONS[section]
     assert [name for name in module.__all__ if not re.search(rf"`{name}\b", text)] == []
@@ -24,6 +30,16 @@ def test_every_name_is_in_its_table(module, section: str) -> None:
 
 def test_the_variables_are_named() -> None:
     assert [name for name in VARIABLES if f"`_{name.rpartition('_')[2]}`" not in PAGE and name not in PAGE] == []
+
+
+def test_what_the_bridge_is_told_and_answers_is_in_its_tables() -> None:
+    text = SECTIONS["Bridge (002)"]
+    assert [code for code in CODES if f"| `{code}` |" not in text] == []
+    paths = {leaf.path: f"`.{leaf.path.partition('.')[2]}`" for leaf in leaves(BridgeConfig)}
+    assert [path for path, short in paths.items() if f"`{path}`" not in text and short not in text] == []
+    assert [name for name in READINGS if f"`{name}`" not in text] == []
+    limits = LoopDetection()
+    assert f"`.window_s` | {limits.max_repeats}, {limits.window_s:g} |" in text
 
 
 def test_hooks_sets_and_their_metrics_are_named() -> None:

@@ -132,6 +132,10 @@ def test_events_are_the_newest_oldest_first(client: Client) -> None:
         ("subsystem=other", []),
         (f"after_ns={17 * SECOND}", ["ERROR"] * 2),
         ("level=critical", []),
+        ("search=level+17", ["ERROR"] * 3),
+        ("search=LEVEL+13&ignore_case=true&limit=2", ["WARN"] * 2),
+        ("search=13+level&words=true&level=warn", ["WARN"] * 3),
+        (f"search=level+17&after_ns={17 * SECOND}", ["ERROR"] * 2),
     ],
 )
 def test_events_are_filtered(client: Client, query, levels) -> None:
@@ -139,7 +143,9 @@ def test_events_are_filtered(client: Client, query, levels) -> None:
     assert [event["level"] for event in events] == levels
 
 
-@pytest.mark.parametrize("query", ["level=loud", "limit=0", "limit=ten", "after_ns=99999999999999999999999"])
+@pytest.mark.parametrize(
+    "query", ["level=loud", "limit=0", "limit=ten", "after_ns=99999999999999999999999", "search=.&words=true"]
+)
 def test_a_wrong_filter_is_400(client: Client, query) -> None:
     assert client.get(f"/api/events?{query}").status == 400
 

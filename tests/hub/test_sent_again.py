@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from firstlight.store.layout import Layout
-from firstlight.store.seal import seal
+from firstlight.store.seal import Sealer
 from tests.hub.serving import Client, hub, logs
 
 NUMBER = {"firstlight-delivery": "00112233445566ff-7"}
@@ -40,7 +40,7 @@ def test_the_next_hub_knows_it_too_sealed_or_not(tmp_path: Path) -> None:
             assert client.send_logs(logs(3), **NUMBER).status == 200
             assert rows(client) == 3
         if is_sealed:
-            assert seal(Layout(tmp_path)) is not None
+            assert Sealer(Layout(tmp_path)).seal() is not None
     with hub(tmp_path) as client:
         assert client.send_logs(logs(3), **NUMBER).status == 200
         assert client.send_logs(logs(3), **{"firstlight-delivery": "00112233445566ff-1"}).status == 200
@@ -55,7 +55,7 @@ def test_what_a_living_hub_sealed_is_known_to_the_next(tmp_path: Path) -> None:
             wal._rotate()
         for number in range(300):
             assert client.send_logs(logs(1, service="other", text=str(number))).status == 200
-        seal(Layout(tmp_path))
+        Sealer(Layout(tmp_path)).seal()
     with hub(tmp_path) as client:
         assert client.send_logs(logs(3), **NUMBER).status == 200
         assert rows(client) == 3

@@ -54,3 +54,14 @@ def test_a_segment_without_statistics_is_never_left_out(tmp_path: Path) -> None:
     database.close()
     segments = Catalog(layout).snapshot().segments
     assert all(segment.touches(0, 0) for segment in segments["samples"])
+
+
+def test_each_commit_is_seen_at_once(tmp_path: Path) -> None:
+    layout = sealed_lake(tmp_path)
+    catalog = Catalog(layout)
+    with sqlite3.connect(layout.catalog, isolation_level=None) as database:
+        for number in range(1000, 1100):
+            database.execute("UPDATE ducklake_snapshot SET snapshot_id = ? WHERE snapshot_id > 1", (number,))
+            assert catalog.snapshot().number == number
+            assert catalog.snapshot().number == number
+    database.close()

@@ -23,28 +23,37 @@ def segments_of(layout: Layout) -> set[str]:
     return {found.path for parts in Catalog(layout).snapshot().segments.values() for found in parts}
 
 
+def wanted_of(layout: Layout) -> set[str]:
+    """Return the segments and the text indexes of those that have one."""
+    segments = segments_of(layout)
+    return segments | {str(Path(path).with_suffix(sweep.SIDECAR)) for path in segments if "/events/" in path}
+
+
 def test_replaced_segments_go_when_their_grace_is_over(tmp_path: Path) -> None:
     layout = sealed(tmp_path, *map(everything, range(3)))
     compact_all(layout)
     assert not sweep.is_due(layout)
     assert sweep.sweep(layout).files == 0
-    assert len(files_of(layout)) == 3 * 4 + 1 + 4
+    indexes = 3 + 1
+    assert len(files_of(layout)) == 3 * 4 + 1 + 4 + indexes
     assert sweep.is_due(layout, 0.0)
     swept = sweep.sweep(layout, 0.0)
-    assert swept.files == 3 * 4
+    assert swept.files == 3 * 4 + 3
     assert swept.bytes > 0
-    assert files_of(layout) == segments_of(layout)
+    assert files_of(layout) == wanted_of(layout)
     with Lake.open(tmp_path, read_only=True) as lake:
         assert lake.sql("SELECT count(*) FROM samples").rows == [(300,)]
 
 
 def test_a_text_index_goes_with_its_segment(tmp_path: Path) -> None:
     layout = sealed(tmp_path, everything(0), everything(1))
-    for path in segments_of(layout):
-        Path(path).with_suffix(sweep.SIDECAR).write_bytes(b"x")
+    before = {path for path in files_of(layout) if path.endswith(sweep.SIDECAR)}
+    assert len(before) == 2
     compact_all(layout)
+    assert before < files_of(layout)
     sweep.sweep(layout, 0.0)
-    assert not {path for path in files_of(layout) if path.endswith(".idx") and "series" not in path}
+    assert files_of(layout) == wanted_of(layout)
+    assert not before & files_of(layout)
 
 
 def test_old_snapshots_go_and_what_they_noted_stays(tmp_path: Path) -> None:
@@ -90,16 +99,16 @@ def test_leftovers_of_a_crash_go_when_they_are_old(tmp_path: Path, monkeypatch) 
         patch.setattr(seal, "commit", crash)
         with pytest.raises(StorageError):
             Sealer(layout).seal()
-    left = files_of(layout) - segments_of(layout)
-    assert len(left) == 4
+    left = files_of(layout) - wanted_of(layout)
+    assert len(left) == 4 + 1
     half_written = layout.staging / "half"
     half_written.write_bytes(b"PAR1")
     assert sweep.sweep(layout).files == 0
     long_ago = time.time() - 2 * sweep.ABANDONED_S
     for path in (*left, half_written):
         os.utime(path, (long_ago, long_ago))
-    assert sweep.sweep(layout).files == 5
-    assert files_of(layout) == segments_of(layout)
+    assert sweep.sweep(layout).files == 6
+    assert files_of(layout) == wanted_of(layout)
 
 
 def test_a_reader_that_began_before_a_merge_reads_on(tmp_path: Path) -> None:

@@ -5,13 +5,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, Unpack
 
 from firstlight.errors import Overloaded, StorageError
-from firstlight.model import Batch, Series
+from firstlight.model import Batch, Matcher, Series
+from firstlight.query.aggregate import Aggregated, Steps, aggregate
+from firstlight.query.event_counts import count_events
+from firstlight.query.last import LastSample, last
 from firstlight.query.rows import RowSet
+from firstlight.query.search import EventFinder, SearchOptions
+from firstlight.query.select import SeriesSamples, Window, select, window
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
-from firstlight.query.window import Window, window
 from firstlight.store import lakehouse
 from firstlight.store.backlog import Backlog
 from firstlight.store.delivery import newest, sender_of
@@ -53,6 +57,7 @@ class Lake:
         self._layout = layout
         self._reader = reader
         self._sql = sql
+        self._finder = EventFinder(reader, sql.time_limit_s)
         self._wal = writer
         self._keeper: Keeper | None = None
         self._recovered: frozenset[bytes] = frozenset()
@@ -123,20 +128,111 @@ class Lake:
         params: Sequence[Any] | Mapping[str, Any] | None = None,
         *,
         limit: int | None = None,
+        time_limit_s: float | None = None,
+        memory_limit_bytes: int | None = None,
         cancel: threading.Event | None = None,
     ) -> RowSet:
-        """Run one read-only statement; see :meth:`firstlight.ports.SignalReader.sql`.
+        """Run one read-only statement; see :meth:`firstlight.query.sql.SqlEngine.run`.
 
         Raises:
-            QueryError: the statement is wrong, may not run, took too long, or ``cancel`` was set.
+            QueryError: the statement is wrong, may not run, took too long or too much, or ``cancel`` was set.
+            StorageError: segments are missing.
         """
-        return self._sql.run(query, params, limit=limit, cancel=cancel)
+        return self._sql.run(
+            query,
+            params,
+            limit=limit,
+            time_limit_s=time_limit_s,
+            memory_limit_bytes=memory_limit_bytes,
+            cancel=cancel,
+        )
+
+    def search(
+        self,
+        text: str,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        *,
+        cancel: threading.Event | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> RowSet:
+        """Return the newest events in ``[start_ns, end_ns)`` that contain ``text``, newest first.
+
+        Args:
+            text: what to look for in names and bodies.
+            start_ns: first moment; None for the oldest event.
+            end_ns: the moment after the last; None for the newest event.
+            cancel: set by another thread to stop the search.
+            options: see :class:`firstlight.query.search.SearchOptions`.
+
+        Raises:
+            QueryError: the text is empty, the search took too long, or ``cancel`` was set.
+            CorruptSegment: a segment is damaged.
+        """
+        return self._finder.find(text, start_ns, end_ns, options, cancel)
 
     def window(
         self, name: str, start_ns: int, end_ns: int, labels: Mapping[str, str] | None = None, field: str = "value"
     ) -> Window:
         """See :meth:`firstlight.ports.SignalReader.window`."""
         return window(self._reader, name, start_ns, end_ns, labels, field)
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, field: str | None = "value"
+    ) -> list[SeriesSamples]:
+        """Return the samples with ``start_ns <= time < end_ns`` of each series that meets all ``matchers``.
+
+        Times ascend.  Of several samples of a series at one time the one that was written last is returned.
+
+        Args:
+            matchers: conditions on labels.
+            start_ns: the first time.
+            end_ns: the first time that is too late.
+            field: only series of this field; None for all.
+
+        Raises:
+            QueryError: a matcher's value is no regular expression.
+            StorageError: a segment cannot be read.
+        """
+        return select(self._reader, matchers, start_ns, end_ns, field)
+
+    def aggregate(  # noqa: PLR0913, PLR0917 - a range is three numbers
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        step_ns: int,
+        how: str,
+        by: Sequence[str] | None = (),
+        field: str | None = "value",
+    ) -> list[Aggregated]:
+        """Draw samples together; see :func:`firstlight.query.aggregate.aggregate`.
+
+        Raises:
+            QueryError: no such aggregation, a bad range or a bad matcher.
+            StorageError: a segment cannot be read.
+        """
+        return aggregate(self._reader, matchers, Steps(start_ns, end_ns, step_ns), how, by, field)
+
+    def last(
+        self, matchers: Sequence[Matcher] = (), before_ns: int | None = None, field: str | None = "value"
+    ) -> list[LastSample]:
+        """Return the newest sample of each series; see :func:`firstlight.query.last.last`.
+
+        Raises:
+            QueryError: a matcher's value is no regular expression.
+            StorageError: a segment cannot be read.
+        """
+        return last(self._reader, matchers, before_ns, field)
+
+    def count_events(self, start_ns: int, end_ns: int, by: Sequence[str] = ("level",)) -> Mapping[tuple[Any, ...], int]:
+        """Return how many events there are of each kind; see :func:`firstlight.query.event_counts.count_events`.
+
+        Raises:
+            QueryError: events are not counted by that.
+            StorageError: a segment cannot be read.
+        """
+        return count_events(self._reader, start_ns, end_ns, by)
 
     def series(self) -> Mapping[int, Series]:
         """Return every series by id."""

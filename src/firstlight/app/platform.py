@@ -2,10 +2,11 @@
 
 import logging
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Unpack, runtime_checkable
 
 from firstlight import plugins
 from firstlight.app.deliveries import Deliveries, OtlpDoor
@@ -23,11 +24,27 @@ from firstlight.assess.packs import load_packs
 from firstlight.errors import FirstlightError
 from firstlight.ingest.otlp import OtlpReceiver
 from firstlight.model import Health, HealthReport, HealthState
-from firstlight.ports import Clock, Receiver, SignalReader, SignalStore
+from firstlight.ports import Clock, Receiver, Rows, SignalReader, SignalStore
+from firstlight.query.search import SearchOptions
 
 _log = logging.getLogger(__name__)
 
 Assess = Callable[[SignalReader, int], HealthReport]
+
+
+class EventSearch(Protocol):
+    """Looks for events by a text; another thread can stop it."""
+
+    def __call__(
+        self,
+        text: str,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        *,
+        cancel: threading.Event | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> Rows:
+        """See :meth:`firstlight.app.lake.Lake.search`."""
 
 
 class Store(SignalStore, SignalReader, Protocol):
@@ -36,6 +53,10 @@ class Store(SignalStore, SignalReader, Protocol):
     @property
     def sql(self) -> CancellableSql:
         """SQL that can be stopped."""
+
+    @property
+    def search(self) -> EventSearch:
+        """Search of events that can be stopped."""
 
     def stats(self) -> Mapping[str, Any]:
         """Return figures about it, numbers or nested mappings of numbers."""

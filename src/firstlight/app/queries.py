@@ -26,14 +26,18 @@ class CancellableSql(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """What a reading call may use: SQL that ends when the caller has gone."""
+    """What a reading call may use: SQL that ends when the caller has gone.
+
+    Attributes:
+        cancel: set when the caller has gone.
+    """
 
     _sql: CancellableSql
-    _cancel: threading.Event
+    cancel: threading.Event
 
     def sql(self, query: str, params: Params = None, *, limit: int | None = None) -> Rows:
         """Run one statement; see :meth:`firstlight.ports.SignalReader.sql`."""
-        return self._sql(query, params, limit=limit, cancel=self._cancel)
+        return self._sql(query, params, limit=limit, cancel=self.cancel)
 
 
 class Queries:

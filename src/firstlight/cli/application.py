@@ -14,7 +14,7 @@ from firstlight.cli.options import Wanted, shared
 from firstlight.errors import FirstlightError
 from firstlight.version import __version__
 
-NOUNS = ("up", "run", "status", "health", "sql", "events", "shell", "config", "doctor", "completion", "version")
+NOUNS = ("up", "run", "status", "health", "sql", "events", "lake", "shell", "config", "doctor", "completion", "version")
 """Each is a module beside this one with a ``command``; only the one that is asked for is loaded."""
 
 _HELP = """Lets a running system see itself: record, store, query, watch and show.

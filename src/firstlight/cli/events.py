@@ -31,11 +31,14 @@ def _levels(_context: click.Context, _parameter: click.Parameter, begun: str) ->
 @click.option("--level", "-l", metavar="LEVEL", shell_complete=_levels, help="This level and louder.")
 @click.option("--subsystem", metavar="NAME", default="", help="Only of this one.")
 @click.option("--service", metavar="NAME", default="", help="Only of this one.")
+@click.option("--search", "-s", metavar="TEXT", default="", help="Only with this in name, body or attributes.")
+@click.option("--words", "-w", is_flag=True, help="Search for each word of TEXT instead of TEXT as it is.")
+@click.option("--ignore-case", "-i", is_flag=True, help="Search for letters of either case.")
 @click.option(
     "--limit", "-n", type=click.IntRange(min=0), default=DEFAULT_LIMIT, show_default=True, help="Begin with the newest."
 )
 @shared()
-def command(wanted: Wanted, follow: bool, level: str | None, subsystem: str, service: str, limit: int) -> int:
+def command(wanted: Wanted, follow: bool, level: str | None, limit: int, **chosen: Any) -> int:
     """Show the newest events, oldest first; with --follow, those to come as well.
 
     Levels are trace, debug, info, warn, error and critical. With --json each event is one line of JSON.
@@ -43,16 +46,20 @@ def command(wanted: Wanted, follow: bool, level: str | None, subsystem: str, ser
     Examples:
       firstlight events --level warn
       firstlight events --follow --subsystem host
+      firstlight events --search "Xid 79"
+      firstlight events --words --ignore-case --search "timeout gpu7"
       firstlight events --json --limit 1000 | jq -r 'select(.service == "demo").body'
     """
     from firstlight.model import parse_level
 
     if limit == 0 and not follow:
         raise UsageError("--limit 0 shows nothing without --follow; give 1 or more")
-    chosen = EventFilter(parse_level(level).name if level else "", subsystem, service)
+    which = EventFilter(parse_level(level).name if level else "", **chosen)
+    if (which.words or which.ignore_case) and not which.search:
+        raise UsageError("--words and --ignore-case say how to search; give what to search for with --search")
     source = open_source(wanted)
     try:
-        _show(_asked(source, chosen, limit, follow), _writer(wanted.as_json), follow)
+        _show(_asked(source, which, limit, follow), _writer(wanted.as_json), follow)
     except KeyboardInterrupt:
         if not follow:
             raise

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from firstlight.cli import output
 from firstlight.cli.client import HubClient
 from firstlight.cli.seen import Seen
 from firstlight.cli.source import EventFilter
+from firstlight.cli.texts import has_text
 from firstlight.cli.wire import Event, Events, Health, Status, Table, read
 from firstlight.errors import NotReachable
 from firstlight.model import parse_level
@@ -44,8 +46,8 @@ class HubSource:
 
     def events(self, wanted: EventFilter, limit: int, after_ns: int | None = None) -> list[Any]:
         """Return the newest ``limit`` events, oldest first."""
-        asked = {"level": wanted.level, "subsystem": wanted.subsystem, "service": wanted.service}
-        parameters = {key: value for key, value in asked.items() if value} | {"limit": str(limit)}
+        asked = {key: value for key, value in asdict(wanted).items() if value}
+        parameters = {key: "1" if value is True else value for key, value in asked.items()} | {"limit": str(limit)}
         if after_ns is not None:
             parameters["after_ns"] = str(after_ns)
         answer = self._checked(self.client.get("/api/events", parameters), Events)
@@ -113,4 +115,6 @@ def matches(event: Any, wanted: EventFilter) -> bool:
     shown = read(event, Event, "the stream")
     if wanted.level and parse_level(shown.level) < parse_level(wanted.level):
         return False
-    return wanted.subsystem in ("", shown.subsystem) and wanted.service in ("", shown.service)
+    if wanted.subsystem not in ("", shown.subsystem) or wanted.service not in ("", shown.service):
+        return False
+    return not wanted.search or has_text(shown, wanted)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ _MOST_PER_POLL = 10_000
 _STALE_NS = 60_000_000_000
 _HOST_SERVICE = "host"
 
+_EVENT_COLUMNS = (
+    *("time_ns", "level", "subsystem", "component", "name", "body"),
+    *("attributes", "trace_id", "span_id", "service"),
+)
 _EVENTS = (
     "SELECT time_ns, level, subsystem, component, name, body, attributes, trace_id, span_id, service FROM events "
     "WHERE level_number >= $level AND ($subsystem = '' OR subsystem = $subsystem) "
@@ -90,8 +94,11 @@ class LakeSource:
 
     def events(self, wanted: EventFilter, limit: int, after_ns: int = 0) -> list[Any]:
         """Return the newest ``limit`` events, oldest first."""
+        level = int(parse_level(wanted.level)) if wanted.level else 0
+        if wanted.search:
+            return self._found(wanted, level, limit, after_ns)
         parameters = {
-            "level": int(parse_level(wanted.level)) if wanted.level else 0,
+            "level": level,
             "subsystem": wanted.subsystem,
             "service": wanted.service,
             "after_ns": after_ns,
@@ -99,6 +106,20 @@ class LakeSource:
             "limit": limit,
         }
         return [_event(row) for row in reversed(self._lake.sql(_EVENTS, parameters).rows)]
+
+    def _found(self, wanted: EventFilter, level: int, limit: int, after_ns: int) -> list[Any]:
+        found = self._lake.search(
+            wanted.search,
+            after_ns + 1,
+            limit=limit,
+            words=wanted.words,
+            ignore_case=wanted.ignore_case,
+            attributes=True,
+            level=level,
+            subsystem=wanted.subsystem,
+            service=wanted.service,
+        )
+        return [_event([row[column] for column in _EVENT_COLUMNS]) for row in reversed(found.dicts())]
 
     def follow(self, wanted: EventFilter, limit: int) -> Iterator[Any]:
         """Yield the newest ``limit`` events, ``None``, then each new one that comes less than 2 s late."""
@@ -150,7 +171,7 @@ def _sender(service: str, session_id: str) -> dict[str, Any]:
     return {"service": service, "session_id": session_id, "host": "", "signals": signals, "last_seen_ns": 0}
 
 
-def _event(row: tuple[Any, ...]) -> Any:
+def _event(row: Sequence[Any]) -> Any:
     time_ns, level, *texts, attributes, trace_id, span_id, service = row
     subsystem, component, name, body = (text or "" for text in texts)
     return {

@@ -24,11 +24,17 @@ class EventFilter:
         level: this level and louder; empty for all.
         subsystem: only of this one; empty for all.
         service: only of this one; empty for all.
+        search: what its name, body or attributes contain; empty for all.
+        words: each word of ``search``, wherever, instead of ``search`` as it is.
+        ignore_case: letters of either case are alike.
     """
 
     level: str = ""
     subsystem: str = ""
     service: str = ""
+    search: str = ""
+    words: bool = False
+    ignore_case: bool = False
 
 
 class Source(Protocol):

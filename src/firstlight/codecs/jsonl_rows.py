@@ -1,7 +1,8 @@
 """JSON Lines of spans and metrics: one object a line, UTF-8.
 
 Times are exact here (``time_ns``, ``start_ns``, ``end_ns``) beside the readable ``timestamp``.  A value that JSON has
-no number for is the text ``NaN``, ``+Inf`` or ``-Inf``.
+no number for is the text ``NaN``, ``+Inf`` or ``-Inf``.  Whole lines also have what a span's sender said of itself, a
+metric's description, and the payload of a NaN.
 """
 
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from firstlight.codecs import iso
+from firstlight.codecs import exact_values, iso
 from firstlight.codecs.prometheus_text import format_value
 from firstlight.errors import DecodeError, FirstlightError
 from firstlight.model import Batch, ExponentialPoint, Kind, Resource, Samples, Series, Span, SpanEvent, SpanLink
@@ -56,6 +57,9 @@ class SpanLine(Struct, gc=False):
     service: str
     events: list[Moment] | UnsetType = UNSET
     links: list[Pointer] | UnsetType = UNSET
+    host: str | UnsetType = UNSET
+    process_id: int | UnsetType = UNSET
+    resource: dict[str, Any] | UnsetType = UNSET
 
 
 class Exponential(Struct, gc=False):
@@ -89,6 +93,7 @@ class MetricLine(Struct, gc=False):
     service: str
     value: float | str | UnsetType = UNSET
     exponential: Exponential | UnsetType = UNSET
+    description: str | UnsetType = UNSET
 
 
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -96,27 +101,28 @@ _decode_spans = msgspec.json.Decoder(SpanLine).decode_lines
 _decode_metrics = msgspec.json.Decoder(MetricLine).decode_lines
 
 
-def encode_spans(spans: Iterable[Span], resource: Resource) -> bytes:
-    """Return one line for each of ``spans``.
+def encode_spans(spans: Iterable[Span], resource: Resource, whole: bool = False) -> bytes:
+    """Return one line for each of ``spans``; ``whole`` ones say all that is known of the sender.
 
     Raises:
         FirstlightError: an attribute has no JSON form, or a time no date.
     """
-    when = iso.Milliseconds().text
+    when, make = iso.Milliseconds().text, _whole_span_line if whole else _span_line
     try:
-        return _encode_lines([_span_line(span, resource, when(span.start_ns // iso.NS_PER_MS)) for span in spans])
+        return _encode_lines([make(span, resource, when(span.start_ns // iso.NS_PER_MS)) for span in spans])
     except (TypeError, ValueError, OverflowError) as error:
         raise FirstlightError(f"a span cannot be written as JSON: {error}") from error
 
 
-def encode_metrics(batch: Batch) -> bytes:
-    """Return one line for each sample and each exponential point of ``batch``.
+def encode_metrics(batch: Batch, whole: bool = False) -> bytes:
+    """Return one line for each sample and each exponential point of ``batch``; ``whole`` ones lose nothing.
 
     Raises:
         FirstlightError: a time is no date.
     """
     try:
-        return _encode_lines([*_sample_lines(batch.samples, batch.series), *_exponential_lines(batch)])
+        lines = [*_sample_lines(batch.samples, batch.series, whole), *_exponential_lines(batch)]
+        return _encode_lines(_described(lines, batch) if whole else lines)
     except ValueError as error:
         raise FirstlightError(f"a sample cannot be written as JSON: {error}") from error
 
@@ -127,11 +133,11 @@ def decode_spans(data: bytes) -> list[Batch]:
     Raises:
         DecodeError: a line has another shape.
     """
-    batches: dict[tuple[str, str], Batch] = {}
+    batches: dict[tuple[Any, ...], Batch] = {}
     for line in _read(_decode_spans, data, "spans"):
-        sender = (line.service, line.session_id)
-        batch = batches.setdefault(sender, Batch(Resource(*sender)))
-        batch.spans.append(_span(line))
+        resource = Resource(line.service, line.session_id, line.host or "", line.process_id or 0, line.resource or {})
+        key = (*msgspec.structs.astuple(resource)[:4], repr(resource.attributes))
+        batches.setdefault(key, Batch(resource)).spans.append(_span(line))
     return list(batches.values())
 
 
@@ -142,14 +148,17 @@ def decode_metrics(data: bytes) -> Batch:
         DecodeError: a line has another shape.
     """
     batch = Batch(Resource())
+    known: dict[Series, int] = {}
     for line in _read(_decode_metrics, data, "metrics"):
         series = _series(line)
+        series_id = known.get(series)
+        if series_id is None:
+            series_id = known[series] = series.id()
+            batch.series[series_id] = series
         if isinstance(line.exponential, Exponential):
-            point = _point(line.exponential, series.id(), line.time_ns)
-            batch.series[point.series_id] = series
-            batch.exponential.append(point)
+            batch.exponential.append(_point(line.exponential, series_id, line.time_ns))
         else:
-            batch.add_sample(series, line.time_ns, _back(line.value))
+            batch.samples.add(series_id, line.time_ns, _back(line.value))
     return batch
 
 
@@ -184,6 +193,12 @@ def _span_line(span: Span, resource: Resource, timestamp: str) -> SpanLine:
     )
 
 
+def _whole_span_line(span: Span, resource: Resource, timestamp: str) -> SpanLine:
+    line = _span_line(span, resource, timestamp)
+    line.host, line.process_id, line.resource = resource.host, resource.pid, resource.attributes
+    return line
+
+
 def _span(line: SpanLine) -> Span:
     row = Span(line.start_ns, line.end_ns, line.operation, line.trace_id, line.span_id, line.parent_id, line.kind)
     row.status, row.status_message = line.status, line.status_message
@@ -193,11 +208,11 @@ def _span(line: SpanLine) -> Span:
     return row
 
 
-def _sample_lines(samples: Samples, series: dict[int, Series]) -> Iterable[MetricLine]:
-    when = iso.Milliseconds().text
+def _sample_lines(samples: Samples, series: dict[int, Series], whole: bool) -> Iterable[MetricLine]:
+    when, number = iso.Milliseconds().text, exact_values.spelled if whole else _number
     for series_id, time_ns, value in zip(samples.series_ids, samples.times_ns, samples.values, strict=True):
         line = _metric_line(series[series_id], time_ns, when(time_ns // iso.NS_PER_MS))
-        line.value = _number(value)
+        line.value = number(value)
         yield line
 
 
@@ -207,6 +222,13 @@ def _exponential_lines(batch: Batch) -> Iterable[MetricLine]:
         line = _metric_line(batch.series[point.series_id], point.time_ns, when(point.time_ns // iso.NS_PER_MS))
         line.exponential = _exponential(point)
         yield line
+
+
+def _described(lines: list[MetricLine], batch: Batch) -> list[MetricLine]:
+    owners = [*batch.samples.series_ids, *(point.series_id for point in batch.exponential)]
+    for line, series_id in zip(lines, owners, strict=True):
+        line.description = batch.series[series_id].description or UNSET
+    return lines
 
 
 def _metric_line(series: Series, time_ns: int, timestamp: str) -> MetricLine:
@@ -230,7 +252,8 @@ def _series(line: MetricLine) -> Series:
     except ValueError as error:
         raise DecodeError(f"JSON Lines of metrics: {error}") from error
     labels = tuple(sorted(line.labels.items()))
-    return Series(line.name, labels, line.service, line.session_id, line.scope, line.field, kind, line.unit)
+    sender = (line.service, line.session_id, line.scope)
+    return Series(line.name, labels, *sender, line.field, kind, line.unit, line.description or "")
 
 
 def _exponential(point: ExponentialPoint) -> Exponential:
@@ -267,6 +290,6 @@ def _number(value: float) -> float | str:
 
 def _back(value: float | str | UnsetType | None) -> float:
     try:
-        return float(value)  # type: ignore[arg-type]
+        return exact_values.read(value)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise DecodeError(f"JSON Lines of metrics: {value!r} is no value") from error

@@ -4,7 +4,7 @@ https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -12,6 +12,9 @@ from firstlight.codecs.prometheus_text import LABEL_NAME, METRIC_NAME, Labels, f
 from firstlight.errors import UsageError
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+END = "# EOF\n"
+"""The last line of an exposition."""
+
 EXEMPLAR_MOST_CHARS = 128
 """Characters of all names and values of an exemplar's labels together."""
 
@@ -93,8 +96,9 @@ def encode(families: Iterable[Family]) -> bytes:
         if family.name in seen:
             raise UsageError(f"metric {family.name!r} is given twice; put all its samples into one family")
         seen.add(family.name)
-        lines += _family_lines(family)
-    lines.append("# EOF\n")
+        lines.append(head_lines(family))
+        lines += [sample_line(family, sample) for sample in family.samples]
+    lines.append(END)
     return "".join(lines).encode()
 
 
@@ -104,24 +108,33 @@ def seconds(time_ns: int) -> str:
     return f"{sign}{whole // _NS_PER_S}.{whole % _NS_PER_S:09d}".rstrip("0").removesuffix(".")
 
 
-def _family_lines(family: Family) -> Iterator[str]:
+def head_lines(family: Family) -> str:
+    """Return the metadata of a family, which stands before its samples.
+
+    Raises:
+        UsageError: its name, type or unit is not legal.
+    """
     _check(METRIC_NAME, "metric", family.name)
     if family.type not in SUFFIXES:
         raise UsageError(f"no metric type {family.type!r}; use one of {', '.join(sorted(SUFFIXES))}")
-    yield f"# TYPE {family.name} {family.type}\n"
+    lines = f"# TYPE {family.name} {family.type}\n"
     if family.unit:
         if not family.name.endswith(f"_{family.unit}"):
             raise UsageError(f"the name {family.name!r} must end with its unit, _{family.unit}")
-        yield f"# UNIT {family.name} {family.unit}\n"
+        lines += f"# UNIT {family.name} {family.unit}\n"
     if family.help:
-        yield f"# HELP {family.name} {family.help.translate(_ESCAPES)}\n"
-    for sample in family.samples:
-        if sample.suffix not in SUFFIXES[family.type]:
-            raise UsageError(f"a {family.type} such as {family.name!r} has no sample {sample.suffix!r}")
-        yield _sample_line(family, sample)
+        lines += f"# HELP {family.name} {family.help.translate(_ESCAPES)}\n"
+    return lines
 
 
-def _sample_line(family: Family, sample: Sample) -> str:
+def sample_line(family: Family, sample: Sample) -> str:
+    """Return one sample of ``family`` as a line.
+
+    Raises:
+        UsageError: its suffix, a label or its exemplar is not legal.
+    """
+    if sample.suffix not in SUFFIXES[family.type]:
+        raise UsageError(f"a {family.type} such as {family.name!r} has no sample {sample.suffix!r}")
     when = "" if sample.time_ns is None else f" {seconds(sample.time_ns)}"
     behind = "" if sample.exemplar is None else _exemplar(family, sample, sample.exemplar)
     return f"{family.name}{sample.suffix}{_label_set(sample.labels)} {format_value(sample.value)}{when}{behind}\n"

@@ -5,6 +5,7 @@ https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from firstlight.codecs.openmetrics import EXEMPLAR_MOST_CHARS, SUFFIXES, Exemplar, Family, Sample
 from firstlight.codecs.openmetrics_rules import check_family, check_sample
@@ -12,6 +13,8 @@ from firstlight.codecs.prometheus_text import Labels
 from firstlight.errors import DecodeError
 
 _NS_PER_S = 1_000_000_000
+_NS_DIGITS = 9
+_LABELS_KEPT = 1024  # neighbours often have the same
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _TEXT = r'"(?:[^"\\\n]|\\.)*+"'
 _PAIR = rf"[a-zA-Z_][a-zA-Z0-9_]*={_TEXT}"
@@ -49,11 +52,27 @@ def decode(data: bytes) -> list[Family]:
         raise DecodeError(f"OpenMetrics, line {reader.line_number}: {error}") from error
 
 
+def decode_part(data: bytes) -> list[Family]:
+    """Return the families of some lines of an exposition; what is asked of whole families is not checked.
+
+    Raises:
+        DecodeError: with the number of the line that is wrong.
+    """
+    reader = _Reader(whole=False)
+    try:
+        for line in data.decode().removesuffix("\n").split("\n"):
+            reader.take(line)
+        return reader.finished()
+    except ValueError as error:
+        raise DecodeError(f"OpenMetrics, line {reader.line_number}: {error}") from error
+
+
 class _Reader:
     """Collects lines into families; one is open at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = True) -> None:
         self.line_number = 0
+        self._whole = whole
         self._families: list[Family] = []
         self._taken: set[str] = set()
         self._name = ""
@@ -116,16 +135,18 @@ class _Reader:
             return
         type_name = self._type()
         names = {self._name, *(self._name + suffix for suffix in SUFFIXES[type_name])}
-        if not names.isdisjoint(self._taken):
+        if self._whole and not names.isdisjoint(self._taken):
             raise ValueError(f"{self._name!r} comes twice, or is called like a sample of another metric")
         self._taken |= names
         about, unit = _unescape(self._metadata.get("HELP", "")), self._metadata.get("UNIT", "")
         family = Family(self._name, type_name, tuple(self._samples), about, unit)
-        check_family(family)
+        if self._whole:
+            check_family(family)
         self._families.append(family)
         self._name, self._metadata, self._samples = "", {}, []
 
 
+@lru_cache(_LABELS_KEPT)
 def _labels(text: str | None) -> Labels:
     pairs = tuple((found[1], _unescape(found[2])) for found in _ONE_PAIR.finditer(text or ""))
     if len(dict(pairs)) < len(pairs):
@@ -143,6 +164,9 @@ def _exemplar(found: re.Match[str]) -> Exemplar | None:
 
 
 def _nanoseconds(seconds: str) -> int:
+    whole, _, rest = seconds.partition(".")
+    if whole.isdigit() and len(rest) <= _NS_DIGITS and (not rest or rest.isdigit()):
+        return int(whole) * _NS_PER_S + int(rest.ljust(_NS_DIGITS, "0"))
     return int(Fraction(seconds) * _NS_PER_S)
 
 

@@ -18,7 +18,7 @@ _TAKEN = {"histogram": {"le": "exported_le"}, "summary": {"quantile": "exported_
 _EXTREMES = ("min", "max")
 _ORDER = {"bucket": 0, "quantile": 0, "value": 0, "count": 1, "sum": 2}
 _SUFFIXES = {"bucket": "_bucket", "count": "_count", "sum": "_sum", "quantile": ""}
-_VALUE_SUFFIXES = {"counter": "_total", "info": "_info"}
+VALUE_SUFFIXES = {"counter": "_total", "info": "_info"}
 _UNITS = {"s": "seconds", "ms": "milliseconds", "By": "bytes", "1": "ratio", "%": "percent", "Cel": "celsius"}
 _TEXT_TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
 _NS_PER_S = 1_000_000_000
@@ -39,7 +39,7 @@ class Reading(NamedTuple):
     exemplar: Seen | None = None
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     """A reading on its way: what it is of, and how it stands to the others of its set of labels."""
 
     labels: Labels
@@ -59,14 +59,14 @@ def families(readings: Iterable[Reading], sender: bool = False) -> list[Family]:
         sender: whether to add ``job`` (the service) and ``instance`` (the session) as labels.
     """
     kept = list(readings)
-    metrics = [_metric(reading.series) for reading in kept]
+    metrics = [metric_of(reading.series) for reading in kept]
     names = family_names(metrics)
-    found: dict[str, dict[tuple[Labels, str, float], _Line]] = {}
+    found: dict[str, dict[tuple[Labels, str, float], Line]] = {}
     types: dict[str, tuple[str, Series]] = {}
     for reading, metric in zip(kept, metrics, strict=True):
         name = names[metric]
         types.setdefault(name, (metric[1], reading.series))
-        line = _line(reading, name, metric[1], sender)
+        line = line_of(reading, name, metric[1], sender)
         if line is not None:
             found.setdefault(name, {})[line.labels, line.field, line.edge] = line
     made = (_family(name, *types[name], list(lines.values())) for name, lines in sorted(found.items()))
@@ -76,7 +76,7 @@ def families(readings: Iterable[Reading], sender: bool = False) -> list[Family]:
 def text_families(openmetrics: Iterable[Family]) -> Iterator[prometheus_text.Family]:
     """Return the same for the text format 0.0.4, which knows fewer types, no units, no exemplars and no creation."""
     for family in openmetrics:
-        own = _VALUE_SUFFIXES.get(family.type, "")
+        own = VALUE_SUFFIXES.get(family.type, "")
         samples = tuple(
             prometheus_text.Sample(
                 sample.value, sample.labels, sample.suffix.removeprefix(own) if own else sample.suffix
@@ -88,18 +88,17 @@ def text_families(openmetrics: Iterable[Family]) -> Iterator[prometheus_text.Fam
         yield prometheus_text.Family(family.name + own, samples, type_name, family.help)
 
 
-def _metric(series: Series) -> tuple[str, str]:
+def metric_of(series: Series) -> tuple[str, str]:
     """Return the name and type; the extremes of a histogram are gauges beside it."""
     if series.field in _EXTREMES:
         return f"{series.name}_{series.field}", Kind.GAUGE.value
     return series.name, series.kind.value
 
 
-def _line(reading: Reading, name: str, type_name: str, sender: bool) -> _Line | None:
+def line_of(reading: Reading, name: str, type_name: str, sender: bool) -> Line | None:
+    """Return a reading on its way into family ``name``; None when the formats forbid it."""
     series, field = reading.series, reading.series.field
-    if isnan(reading.value) and type_name not in {"gauge", "unknown", "summary"}:
-        return None
-    if type_name in _ONLY_COUNTS and field != "sum" and not reading.value >= 0:
+    if not is_legal(reading.value, field, type_name):
         return None
     if field not in _FIELDS.get(type_name, ("value", *_EXTREMES)):
         return None
@@ -115,45 +114,61 @@ def _line(reading: Reading, name: str, type_name: str, sender: bool) -> _Line | 
     labels = tuple((own.get(key, key), value) for key, value in labels)
     if type_name == Kind.STATESET and name not in dict(labels):
         return None
-    return _Line(labels, _ORDER.get(field, 0), edge, field, reading)
+    return Line(labels, _ORDER.get(field, 0), edge, field, reading)
 
 
-def _family(name: str, type_name: str, first: Series, lines: list[_Line]) -> Family:
+def is_legal(value: float, field: str, type_name: str) -> bool:
+    """Return whether a family of this type may have such a value."""
+    if isnan(value) and type_name not in {"gauge", "unknown", "summary"}:
+        return False
+    return type_name not in _ONLY_COUNTS or field == "sum" or value >= 0
+
+
+def _family(name: str, type_name: str, first: Series, lines: list[Line]) -> Family:
     lines.sort(key=lambda line: line[:3])
     samples: list[Sample] = []
-    groups: dict[Labels, list[_Line]] = {}
+    groups: dict[Labels, list[Line]] = {}
     for line in lines:
         groups.setdefault(line.labels, []).append(line)
     for labels, group in groups.items():
-        if type_name == Kind.HISTOGRAM:
-            samples += _histogram(labels, group)
-        elif type_name == Kind.SUMMARY:
-            samples += _summary(labels, group)
-        else:
-            samples += _single(labels, group[0], type_name)
+        samples += samples_of(labels, group, type_name)
+    return family_of(name, type_name, first, samples)
+
+
+def family_of(name: str, type_name: str, first: Series, samples: Iterable[Sample] = ()) -> Family:
+    """Return family ``name`` with the description and unit of its first series."""
     unit = _UNITS.get(first.unit, first.unit)
     has_unit = unit.isidentifier() and name.endswith(f"_{unit}") and type_name not in {"info", "stateset"}
     return Family(name, type_name, tuple(samples), first.description or NO_HELP, unit if has_unit else "")
 
 
-def _single(labels: Labels, line: _Line, type_name: str) -> Iterator[Sample]:
+def samples_of(labels: Labels, group: list[Line], type_name: str) -> Iterator[Sample]:
+    """Yield the samples of one point: lines of one set of labels, in their order."""
+    if type_name == Kind.HISTOGRAM:
+        return _histogram(labels, group)
+    if type_name == Kind.SUMMARY:
+        return _summary(labels, group)
+    return _single(labels, group[0], type_name)
+
+
+def _single(labels: Labels, line: Line, type_name: str) -> Iterator[Sample]:
     reading = line.reading
     if reading.value not in _ALLOWED.get(type_name, (reading.value,)):
         return
     exemplar = _exemplar(reading.exemplar) if type_name == "counter" else None
-    yield Sample(reading.value, labels, _VALUE_SUFFIXES.get(type_name, ""), exemplar)
+    yield Sample(reading.value, labels, VALUE_SUFFIXES.get(type_name, ""), exemplar)
     if type_name == "counter":
         yield from _created(labels, reading)
 
 
-def _histogram(labels: Labels, group: list[_Line]) -> Iterator[Sample]:
+def _histogram(labels: Labels, group: list[Line]) -> Iterator[Sample]:
     parts = {line.field: line.reading for line in group if line.field != "bucket"}
     buckets = [line for line in group if line.field == "bucket"]
     if not buckets or buckets[-1].edge != inf:
         count = parts.get("count")
         if count is None:
             return
-        buckets.append(_Line(labels, 0, inf, "bucket", count._replace(exemplar=None)))
+        buckets.append(Line(labels, 0, inf, "bucket", count._replace(exemplar=None)))
     values = [line.reading.value for line in buckets]
     if values != sorted(values) or not all(map(float.is_integer, values)):
         return
@@ -168,7 +183,7 @@ def _histogram(labels: Labels, group: list[_Line]) -> Iterator[Sample]:
     yield from _created(labels, buckets[-1].reading)
 
 
-def _summary(labels: Labels, group: list[_Line]) -> Iterator[Sample]:
+def _summary(labels: Labels, group: list[Line]) -> Iterator[Sample]:
     for line in group:
         value = line.reading.value
         if line.field == "quantile" and 0 <= line.edge <= 1 and not value < 0:

@@ -90,7 +90,7 @@ def encode_parts(families: Iterable[Family]) -> Iterator[bytes]:
         if family.name in seen:
             raise UsageError(f"metric {family.name!r} is given twice; put all its samples into one family")
         seen.add(family.name)
-        yield "".join(_family_lines(family)).encode()
+        yield "".join([head_lines(family), *(sample_line(family, sample) for sample in family.samples)]).encode()
 
 
 def format_value(value: float) -> str:
@@ -123,19 +123,29 @@ def decode(data: bytes) -> list[Family]:
     return reader.families()
 
 
-def _family_lines(family: Family) -> Iterator[str]:
+def head_lines(family: Family) -> str:
+    """Return the metadata of a family, which stands before its samples.
+
+    Raises:
+        UsageError: its name or type is not legal.
+    """
     _check(METRIC_NAME, "metric", family.name)
     if family.type not in _TYPES:
         raise UsageError(f"no metric type {family.type!r}; use one of {', '.join(sorted(_TYPES))}")
-    if family.help:
-        yield f"# HELP {family.name} {family.help.translate(_HELP_ESCAPES)}\n"
-    yield f"# TYPE {family.name} {family.type}\n"
-    suffixes = _SUFFIXES.get(family.type, ("",))
-    for sample in family.samples:
-        if sample.suffix not in suffixes:
-            raise UsageError(f"a {family.type} such as {family.name!r} has no sample {sample.suffix!r}")
-        when = "" if sample.time_ms is None else f" {sample.time_ms}"
-        yield f"{family.name}{sample.suffix}{_label_set(sample.labels)} {format_value(sample.value)}{when}\n"
+    about = f"# HELP {family.name} {family.help.translate(_HELP_ESCAPES)}\n" if family.help else ""
+    return f"{about}# TYPE {family.name} {family.type}\n"
+
+
+def sample_line(family: Family, sample: Sample) -> str:
+    """Return one sample of ``family`` as a line.
+
+    Raises:
+        UsageError: its suffix or a label is not legal.
+    """
+    if sample.suffix not in _SUFFIXES.get(family.type, ("",)):
+        raise UsageError(f"a {family.type} such as {family.name!r} has no sample {sample.suffix!r}")
+    when = "" if sample.time_ms is None else f" {sample.time_ms}"
+    return f"{family.name}{sample.suffix}{_label_set(sample.labels)} {format_value(sample.value)}{when}\n"
 
 
 def _label_set(labels: Labels) -> str:

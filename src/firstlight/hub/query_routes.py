@@ -1,6 +1,8 @@
 """``POST /api/sql``, ``GET /api/events``, ``/api/series``, ``/api/range``: what is in the lake."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -15,13 +17,18 @@ from firstlight.hub.given import GivenPlatform
 from firstlight.hub.ranges import Range, RangeAnswer, as_time, read_range
 from firstlight.hub.values import answer
 from firstlight.model import Level, Series, level_name, parse_level
+from firstlight.ports import Rows
+from firstlight.query.search import SearchOptions
 
 MAX_SQL_BODY_BYTES = 2**20
 MAX_EVENTS = 10_000
 MAX_SERIES = 10_000
 _HOUR_NS = 3600 * 1_000_000_000
 _LABEL_PREFIX = "labels."
-_EVENT_COLUMNS = "time_ns, level_number, subsystem, component, name, body, attributes, trace_id, span_id, service"
+_EVENT_COLUMNS = (
+    *("time_ns", "level_number", "subsystem", "component", "name", "body"),
+    *("attributes", "trace_id", "span_id", "service"),
+)
 
 
 class SqlQuestion(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,6 +80,17 @@ async def run_sql(
     return Response(body, media_type="application/json")
 
 
+@dataclass(frozen=True, slots=True)
+class EventsAsked:
+    """Which events are wanted: those of a level and louder, of one sender, with a text, the newest so many."""
+
+    level: int
+    subsystem: str
+    service: str
+    limit: int
+    after_ns: int | None
+
+
 @get("/api/events")
 async def list_events(  # noqa: PLR0913, PLR0917 - one argument for each part of the query string
     request: Request[Any, Any, Any],
@@ -80,26 +98,47 @@ async def list_events(  # noqa: PLR0913, PLR0917 - one argument for each part of
     level: FromQuery[str] = "",
     subsystem: FromQuery[str] = "",
     service: FromQuery[str] = "",
+    search: FromQuery[str] = "",
+    words: FromQuery[bool] = False,
+    ignore_case: FromQuery[bool] = False,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_EVENTS)] = 100,
     after_ns: FromQuery[int | None] = None,
 ) -> EventsAnswer:
-    """Return the newest events of a level and louder, oldest first."""
+    """Return the newest events of a level and louder, oldest first; with ``search``, those that have that text."""
+    asked = EventsAsked(int(parse_level(level)) if level else 0, subsystem, service, limit, after_ns)
+    if after_ns is not None:
+        as_time(after_ns)
+
+    def reading(runner: Runner) -> EventsAnswer:
+        if not search:
+            return _events_shown(_newest(runner, asked))
+        start_ns = None if after_ns is None else after_ns + 1
+        how = SearchOptions(words=words, ignore_case=ignore_case, attributes=True)
+        how |= SearchOptions(limit=limit, level=asked.level, subsystem=subsystem, service=service)
+        return _events_shown(platform.store.search(search, start_ns, cancel=runner.cancel, **how))
+
+    return await attended(request, platform.queries.run(reading))
+
+
+def _newest(runner: Runner, asked: EventsAsked) -> Rows:
     conditions: dict[str, Any] = {
-        "time >= ?": None if after_ns is None else as_time(after_ns),
-        "level_number >= ?": int(parse_level(level)) if level else None,
-        "subsystem = ?": subsystem or None,
-        "service = ?": service or None,
-        "time_ns > ?": after_ns,
+        "time >= ?": None if asked.after_ns is None else as_time(asked.after_ns),
+        "level_number >= ?": asked.level or None,
+        "subsystem = ?": asked.subsystem or None,
+        "service = ?": asked.service or None,
+        "time_ns > ?": asked.after_ns,
     }
     given = {condition: value for condition, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
-    query = f"SELECT {_EVENT_COLUMNS} FROM events {where} ORDER BY time DESC, time_ns DESC LIMIT ?"  # noqa: S608 - values are bound
+    columns = ", ".join(_EVENT_COLUMNS)
+    query = f"SELECT {columns} FROM events {where} ORDER BY time DESC, time_ns DESC LIMIT ?"  # noqa: S608 - values are bound
+    return runner.sql(query, [*given.values(), asked.limit])
 
-    def reading(runner: Runner) -> EventsAnswer:
-        rows = runner.sql(query, [*given.values(), limit]).rows
-        return EventsAnswer([_event_shown(row) for row in reversed(rows)])
 
-    return await attended(request, platform.queries.run(reading))
+def _events_shown(found: Rows) -> EventsAnswer:
+    """Return rows, newest first, as they are shown, oldest first."""
+    places = [found.columns.index(column) for column in _EVENT_COLUMNS]
+    return EventsAnswer([_event_shown([row[place] for place in places]) for row in reversed(found.rows)])
 
 
 @get("/api/series")
@@ -139,7 +178,7 @@ async def read_metric_range(  # noqa: PLR0913, PLR0917 - one argument for each p
     return await attended(request, platform.queries.run(lambda runner: read_range(runner, platform.store, wanted)))
 
 
-def _event_shown(row: tuple[Any, ...]) -> EventShown:
+def _event_shown(row: Sequence[Any]) -> EventShown:
     time_ns, level_number, subsystem, component, name, body, attributes, trace_id, span_id, service = row
     return EventShown(
         time=iso(time_ns),

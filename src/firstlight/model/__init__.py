@@ -3,6 +3,7 @@
 from firstlight.model.findings import Finding, Severity
 from firstlight.model.health import Health, HealthPart, HealthReport, HealthState, combine, state_of
 from firstlight.model.level import Level, level_name, parse_level
+from firstlight.model.matcher import Matcher, MatchOp, named
 from firstlight.model.resource import Resource
 from firstlight.model.series import Kind, Series
 from firstlight.model.signals import (
@@ -30,6 +31,8 @@ __all__ = [
     "HealthState",
     "Kind",
     "Level",
+    "MatchOp",
+    "Matcher",
     "Resource",
     "Samples",
     "Series",
@@ -39,6 +42,7 @@ __all__ = [
     "SpanLink",
     "combine",
     "level_name",
+    "named",
     "parse_level",
     "state_of",
 ]

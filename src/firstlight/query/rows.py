@@ -1,40 +1,73 @@
-"""The answer to a query as plain Python values."""
+"""The answer to a query: columns, and whatever one wants to have them as."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import pyarrow as pa
 
+from firstlight.errors import PluginError
 
-@dataclass(frozen=True)
+
 class RowSet:
     """Rows with their column names and SQL types (see :class:`firstlight.ports.Rows`).
 
-    Attributes:
+    Args:
+        table: the rows.
+        types: the columns' SQL types.
         truncated: there was more than the limit.
     """
 
-    columns: Sequence[str]
-    types: Sequence[str]
-    rows: Sequence[tuple[Any, ...]]
-    truncated: bool = False
+    def __init__(self, table: pa.Table, types: Sequence[str], *, truncated: bool = False) -> None:
+        self._table = table
+        self.columns: Sequence[str] = list(table.column_names)
+        self.types = types
+        self.truncated = truncated
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @cached_property
+    def rows(self) -> Sequence[tuple[Any, ...]]:
+        """Each row as a tuple of plain Python values, made when asked for; maps are dicts, whole decimals integers."""
+        if not self.columns:
+            return []
+        return list(zip(*map(_python, self._table.columns), strict=True))
 
     def dicts(self) -> list[dict[str, Any]]:
         """Return each row as a dict."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
+    def arrow(self) -> pa.Table:
+        """Return the rows as they came from the query: an Arrow table."""
+        return self._table
 
-def from_arrow(batches: Sequence[pa.RecordBatch]) -> list[tuple[Any, ...]]:
-    """Return Arrow batches as rows of Python values; maps become dicts and whole decimals integers."""
-    rows: list[tuple[Any, ...]] = []
-    for batch in batches:
-        values = [_python(batch.column(i)) for i in range(batch.num_columns)]
-        rows.extend(zip(*values, strict=True))
-    return rows
+    def polars(self) -> Any:
+        """Return a ``polars.DataFrame``.
+
+        Raises:
+            PluginError: polars is not installed.
+        """
+        return _package("polars").from_arrow(self._table)
+
+    def pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` of Arrow columns: pandas' own would turn integers beside NULL into floats.
+
+        Raises:
+            PluginError: pandas is not installed.
+        """
+        return self._table.to_pandas(types_mapper=_package("pandas").ArrowDtype)
 
 
-def _python(column: pa.Array) -> list[Any]:
+def _package(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise PluginError(f"{name} is not installed; pip install {name}") from error
+
+
+def _python(column: pa.ChunkedArray) -> list[Any]:
     kind = column.type
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
         column = column.cast(pa.timestamp("us", kind.tz), safe=False)

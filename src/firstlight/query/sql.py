@@ -3,19 +3,24 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from firstlight.errors import QueryError
-from firstlight.query.rows import RowSet, from_arrow
-from firstlight.store.reader import LakeReader, View
+from firstlight.query.rows import RowSet
+from firstlight.store.reader import LakeReader, View, confined_database
 from firstlight.store.schema import REPEATED_TEXT, TIME
 
 DEFAULT_TIME_LIMIT_S = 30.0
 INTERRUPT_AGAIN_S = 0.05
+_POLL_S = 0.05
 _FETCH_ROWS = 4096
+Params = Sequence[Any] | Mapping[str, Any] | None
 _ALLOWED = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _TIME_NS = "epoch_us(time) * 1000 + ns"
 _SAMPLE = "series_id, time, ns, coalesce(value_int::DOUBLE / value_divisor, value_double) AS value"
@@ -47,14 +52,16 @@ class SqlEngine:
 
     def __init__(self, reader: LakeReader, time_limit_s: float = DEFAULT_TIME_LIMIT_S) -> None:
         self._reader = reader
-        self._time_limit_s = time_limit_s
+        self.time_limit_s = time_limit_s
 
     def run(
         self,
         query: str,
-        params: Sequence[Any] | Mapping[str, Any] | None = None,
+        params: Params = None,
         *,
         limit: int | None = None,
+        time_limit_s: float | None = None,
+        memory_limit_bytes: int | None = None,
         cancel: threading.Event | None = None,
     ) -> RowSet:
         """Run one statement; see :meth:`firstlight.ports.SignalReader.sql`.
@@ -63,24 +70,56 @@ class SqlEngine:
             query: one SELECT (or EXPLAIN, DESCRIBE, SHOW, SUMMARIZE).
             params: values for ``?`` or ``$name``.
             limit: rows to return at most; None for all.
+            time_limit_s: stop it when it takes longer; None for the engine's own limit.
+            memory_limit_bytes: give it a database of its own with no more memory than that; None to share the engine's.
             cancel: set by another thread to stop the statement.
 
         Raises:
-            QueryError: the statement is wrong, may not run, or took too long.
+            QueryError: the statement is wrong, may not run, or took too long or too much.
+            StorageError: segments are missing.
+            KeyboardInterrupt: it was typed meanwhile.
         """
         _check(query)
-        view = self._reader.view()
-        with self._reader.database.cursor() as cursor, self._stopwatch(cursor, cancel):
+        until = _Until(self.time_limit_s if time_limit_s is None else time_limit_s, cancel)
+        with self._database(memory_limit_bytes) as database:
+            return self._reader.reading(
+                lambda view: self._answer(database, _Statement(query, params, limit), view, until)
+            )
+
+    @contextmanager
+    def _database(self, memory_limit_bytes: int | None) -> Iterator[duckdb.DuckDBPyConnection]:
+        if memory_limit_bytes is None:
+            yield self._reader.database
+            return
+        database = confined_database(self._reader.layout, memory_limit_bytes, 1)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def _answer(
+        self, database: duckdb.DuckDBPyConnection, statement: "_Statement", view: View, until: "_Until"
+    ) -> RowSet:
+        with database.cursor() as cursor, _stopwatch(cursor, until):
             try:
-                self._prepare(cursor, query, view)
-                cursor.execute(query, params) if params else cursor.execute(query)
-                return _fetch(cursor, limit)
+                self._prepare(cursor, statement.query, view)
+                given = [statement.params] if statement.params else []
+                cursor.execute(statement.query, *given)
+                return _fetch(cursor, statement.limit)
             except duckdb.InterruptException:
-                raise QueryError(self._why_stopped(cancel)) from None
+                raise QueryError(until.why()) from None
             except duckdb.OutOfMemoryException:
                 raise QueryError("the query needs more memory than it may use; narrow it or raise the limit") from None
             except duckdb.Error as error:
+                _raise_if_replaced(view)
                 raise QueryError(str(error).strip()) from error
+            except RuntimeError as error:
+                # That is how DuckDB passes on what Python's signal handler raised.
+                if isinstance(error.__context__, KeyboardInterrupt):
+                    raise KeyboardInterrupt from None
+                raise
+            finally:
+                cursor.interrupt()  # closing waits for what still runs
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection, query: str, view: View) -> None:
         text = query.lower()
@@ -104,29 +143,46 @@ class SqlEngine:
             return f"SELECT {_SAMPLE} FROM {sealed} UNION ALL SELECT series_id, time, ns, value FROM tail_samples"
         return f"FROM {sealed} UNION ALL FROM tail_{table}"
 
-    @contextmanager
-    def _stopwatch(self, cursor: duckdb.DuckDBPyConnection, cancel: threading.Event | None) -> Iterator[None]:
-        done = threading.Event()
 
-        def watch() -> None:
-            if _wait(done, cancel, self._time_limit_s):
-                cursor.interrupt()
-                # One that comes between two statements is forgotten by the next.
-                while not done.wait(INTERRUPT_AGAIN_S):
-                    cursor.interrupt()
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    query: str
+    params: Params
+    limit: int | None
 
-        watcher = threading.Thread(target=watch, name="firstlight-query-limit", daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
 
-    def _why_stopped(self, cancel: threading.Event | None) -> str:
-        if cancel is not None and cancel.is_set():
+@dataclass(frozen=True, slots=True)
+class _Until:
+    """How long a statement may run."""
+
+    limit_s: float
+    cancel: threading.Event | None
+
+    def why(self) -> str:
+        """Say why it was stopped."""
+        if self.cancel is not None and self.cancel.is_set():
             return "the query was cancelled"
-        return f"the query took longer than {self._time_limit_s:g} s; narrow its time range or raise the limit"
+        return f"the query took longer than {self.limit_s:g} s; narrow its time range or raise the limit"
+
+
+@contextmanager
+def _stopwatch(cursor: duckdb.DuckDBPyConnection, until: _Until) -> Iterator[None]:
+    done = threading.Event()
+
+    def watch() -> None:
+        if _wait(done, until.cancel, until.limit_s):
+            cursor.interrupt()
+            # One that comes between two statements is forgotten by the next.
+            while not done.wait(INTERRUPT_AGAIN_S):
+                cursor.interrupt()
+
+    watcher = threading.Thread(target=watch, name="firstlight-query-limit", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def _wait(done: threading.Event, cancel: threading.Event | None, limit_s: float) -> bool:
@@ -141,7 +197,10 @@ def _wait(done: threading.Event, cancel: threading.Event | None, limit_s: float)
     return True
 
 
-_POLL_S = 0.05
+def _raise_if_replaced(view: View) -> None:
+    """Raise FileNotFoundError when a segment of ``view`` is gone: what failed may work with a newer view."""
+    for segment in chain.from_iterable(view.snapshot.segments.values()):
+        Path(segment.path).stat()
 
 
 def _plain_scan(table: str, columns: pa.Schema) -> str:
@@ -228,15 +287,15 @@ def _check(query: str) -> None:
 
 
 def _fetch(cursor: duckdb.DuckDBPyConnection, limit: int | None) -> RowSet:
-    columns = [item[0] for item in cursor.description or []]
     types = [str(item[1]) for item in cursor.description or []]
+    reader = cursor.to_arrow_reader(_FETCH_ROWS)
     batches: list[pa.RecordBatch] = []
     count = 0
-    for batch in cursor.to_arrow_reader(_FETCH_ROWS):
+    for batch in reader:
         batches.append(batch)
         count += batch.num_rows
         if limit is not None and count > limit:
             break
-    rows = from_arrow(batches)
-    truncated = limit is not None and len(rows) > limit
-    return RowSet(columns, types, rows[:limit] if truncated else rows, truncated)
+    table = pa.Table.from_batches(batches, reader.schema)
+    truncated = limit is not None and count > limit
+    return RowSet(table.slice(0, limit) if truncated else table, types, truncated=truncated)

@@ -7,6 +7,8 @@ it through DuckDB.  Reading needs no engine: one transaction gives a snapshot, i
 import json
 import os
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from firstlight.store.delivery import without_older
 from firstlight.store.layout import FileKey, Layout
 
 _BUSY_TIMEOUT_S = 5.0
+_TICK_NS = 100_000_000  # many times the step of any file system's clock
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVER_US = -(2**63), 2**63 - 1
 
@@ -109,14 +112,24 @@ class Catalog:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._known = Snapshot(-1, {}, frozenset(), frozenset())
+        self._seen: _Marks = ()
+        self._lock = threading.Lock()
 
     def snapshot(self) -> Snapshot:
-        """Return the newest snapshot; asking again while nothing changed costs some 100 µs."""
+        """Return the newest snapshot; asking again while nothing changed costs some microseconds."""
+        with self._lock:
+            looked_ns, marks = time.time_ns(), _marks(self._layout)
+            if not marks or marks != self._seen:
+                self._known = self._newest()
+                # A file written just now may be written again without a later time or another size.
+                settled = all(abs(looked_ns - at_ns) > _TICK_NS for _, _, at_ns in marks)
+                self._seen = marks if settled else ()
+            return self._known
+
+    def _newest(self) -> Snapshot:
         with opened(self._layout) as database:
             number = int(database.execute(_SNAPSHOT).fetchone()[0])
-            if number != self._known.number:
-                self._known = self._read(database, number, self._known)
-            return self._known
+            return self._known if number == self._known.number else self._read(database, number, self._known)
 
     def totals(self) -> dict[str, Totals]:
         """Return the size of each table."""
@@ -134,6 +147,21 @@ class Catalog:
             before.sealed.union(*(note.logs for note in notes)),
             without_older(before.unanswered.union(*(note.unanswered for note in notes))),
         )
+
+
+_Marks = tuple[tuple[int, int, int], ...]
+
+
+def _marks(layout: Layout) -> _Marks:
+    """Return what changes with every commit: number, size and time of SQLite's file and of its log."""
+    found = []
+    for path in (layout.catalog, layout.catalog.with_name(f"{layout.catalog.name}-wal")):
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            continue
+        found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
 
 
 def _segment(directory: Path, table: str, row: Sequence[Any]) -> Segment:

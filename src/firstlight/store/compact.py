@@ -73,7 +73,8 @@ def run(layout: Layout, work: Merge, between: Callable[[], object] = bool) -> Me
     target = layout.table_dir(work.table) / name
     paths = [found.path for found in work.segments]
     whole_ms = work.table != "series" and all(_has_whole_ms(path) for path in paths)
-    with SegmentWriter(work.table, layout.staging / f"{work.table}-{name}", target, whole_ms=whole_ms) as writer:
+    staging = layout.staging / f"{work.table}-{name}"
+    with SegmentWriter(work.table, staging, target, whole_ms=whole_ms, use="merged") as writer:
         for rows in merge.merged(work.table, paths):
             writer.write(rows)
             between()

@@ -94,7 +94,12 @@ def unpack(payload: memoryview) -> Sections:
 
 def series_of(sections: Sections) -> list[SeriesEntry]:
     """Decode the series that a frame defines."""
-    return _decode_series(sections.series) if sections.series else []
+    return series_in(sections.series)
+
+
+def series_in(section: bytes | memoryview) -> list[SeriesEntry]:
+    """Decode a series section."""
+    return _decode_series(section) if section else []
 
 
 def rows_of(rows: bytes | memoryview) -> list[RowGroup]:

@@ -129,7 +129,7 @@ class ParquetExporter:
             self._directory.mkdir(parents=True, exist_ok=True)
             for name, table in tables.items():
                 path = self._directory / f"{name}-{suffix}"
-                segment.write(table, name, path.with_name(f".{path.name}{_PART}"), path)
+                segment.write(table, name, path.with_name(f".{path.name}{_PART}"), path, use="apart")
                 written.append(path)
         except OSError as error:
             # All of it comes again, so none of it may stay.

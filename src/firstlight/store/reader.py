@@ -2,23 +2,28 @@
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from firstlight.errors import StorageError
-from firstlight.model import Kind, Series
 from firstlight.store import schema
 from firstlight.store.catalog import Catalog, Snapshot
+from firstlight.store.event_reader import EventReader
+from firstlight.store.hot import Block
 from firstlight.store.index import SeriesIndex
 from firstlight.store.layout import FileKey, Layout
+from firstlight.store.runs import NO_RUNS, Runs, merged
+from firstlight.store.segment_reader import SegmentReader
 from firstlight.store.tail import FileTail, Tail
 
 DEFAULT_MEMORY_BYTES = 128 * 2**20
 DEFAULT_THREADS = 2
+T = TypeVar("T")
+_TRIES = 5
 _MAX_SPILL = "4GB"
 _OLDEST_US, _NEWEST_US = -(2**63), 2**63 - 1
 
@@ -53,6 +58,8 @@ class LakeReader:
         self.catalog = Catalog(layout)
         self.catalog.snapshot()
         self.database = confined_database(layout, memory_limit_bytes, threads)
+        self.samples = SegmentReader()
+        self.events = EventReader()
         self._lock = threading.Lock()
         self._index = SeriesIndex()
         self._indexed_segments: set[str] = set()
@@ -82,6 +89,40 @@ class LakeReader:
             return f"(SELECT {nothing} WHERE false)"
         return _parquet(paths)
 
+    def reading(self, read: Callable[[View], T]) -> T:
+        """Return what ``read`` returns for the newest view; again when a segment was replaced meanwhile.
+
+        Raises:
+            StorageError: segments that the catalog names are not there.
+        """
+        missing: FileNotFoundError | None = None
+        for _ in range(_TRIES):
+            try:
+                return read(self.view())
+            except FileNotFoundError as error:
+                missing = error
+        raise StorageError(f"a segment is missing; 'firstlight lake verify' says more: {missing}") from missing
+
+    def runs(self, view: View, ids: Any, start_ns: int, end_ns: int) -> Runs:
+        """Return the samples of series ``ids`` (int64, ascending) with ``start_ns <= time < end_ns``.
+
+        Of several samples of a series at one time only the one that was written last is returned.
+
+        Raises:
+            FileNotFoundError: a segment was replaced; take a new view.
+            CorruptSegment: one cannot be read.
+        """
+        if not len(ids):
+            return NO_RUNS
+        begin_us, end_us = start_ns // 1000, (end_ns - 1) // 1000
+        segments = (s for s in view.snapshot.segments.get("samples", ()) if s.touches(begin_us, end_us))
+        sealed = [self.samples.runs(segment, ids, start_ns, end_ns) for segment in segments]
+        return merged([*sealed, *(block.runs(ids, start_ns, end_ns) for block in self.blocks(view))])
+
+    def blocks(self, view: View) -> list[Block]:
+        """Return the tail's samples as sorted blocks."""
+        return self.tail.blocks(view.files)
+
     def tail_table(self, name: str, view: View) -> pa.Table:
         """Return the tail's rows of table ``name`` (``samples`` in its own schema) in ``view``."""
         return pa.concat_tables([schema.TAIL[name].empty_table(), *self.tail.tables(name, view.files, view.files)])
@@ -92,9 +133,9 @@ class LakeReader:
             self._index_segments(view)
             for key, file in view.files.items():
                 seen = self._indexed_logs.get(key, 0)
-                if len(file.series) > seen:
-                    self._index.add(islice(file.series.items(), seen, None))
-                    self._indexed_logs[key] = len(file.series)
+                if file.definitions > seen:
+                    self._indexed_logs[key] = file.definitions
+                    self._index.add(file.series_since(seen))
             return self._index
 
     def series_table(self, view: View) -> pa.Table:
@@ -113,22 +154,13 @@ class LakeReader:
         if fresh:
             with self.database.cursor() as cursor:
                 rows = cursor.execute(f"FROM {_parquet(fresh)}").to_arrow_table()
-            self._index.add(_series_rows(rows))
+            self._index.add_table(rows)
             self._indexed_segments.update(fresh)
             self._indexed_logs = {key: count for key, count in self._indexed_logs.items() if key in view.files}
 
 
 def _parquet(paths: Sequence[str]) -> str:
     return f"read_parquet([{', '.join(map(_quoted, paths))}])"
-
-
-def _series_rows(table: pa.Table) -> Iterable[tuple[int, Series]]:
-    for row in zip(*(table.column(name).to_pylist() for name in schema.SERIES.names), strict=True):
-        series_id, name, labels, service, session_id, scope, field, kind, unit, description = row
-        yield (
-            series_id,
-            Series(name, tuple(labels), service, session_id, scope, field, Kind(kind), unit, description),
-        )
 
 
 def confined_database(layout: Layout, memory_limit_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:

@@ -149,6 +149,11 @@ TAIL: dict[str, pa.Schema] = {
 }
 """What the log's tail is held as in memory; cast to ``TABLES`` when it is sealed."""
 
+INDEXED_SERIES = pa.schema(
+    [pa.field(c.name, REPEATED_TEXT if c.type == pa.string() else c.type) for c in SERIES],
+)
+"""What the index lists its series as."""
+
 SORT_KEYS = {
     "samples": ["series_id", "time"],
     "exponential": ["series_id", "time"],

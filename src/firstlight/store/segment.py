@@ -3,17 +3,22 @@
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from firstlight.store import encoding, schema
+from firstlight.store import encoding, schema, sidecar
 from firstlight.store.commit import NewSegment
 from firstlight.store.layout import sync_directory
+from firstlight.store.pages import BLOCK_ROWS
 from firstlight.store.sorting import Samples
+
+Use = Literal["fresh", "merged", "apart"]
+"""What a segment is for: it holds what has just come; it replaces others, and may take time over being small; or it is
+no part of a lake, and has nothing beside it."""
 
 _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 3
@@ -25,6 +30,11 @@ _US_PER_MS = 1000
 _DELTA = "DELTA_BINARY_PACKED"
 _SPLIT = "BYTE_STREAM_SPLIT"
 _ROLLUP = {column.name: _SPLIT if pa.types.is_floating(column.type) else _DELTA for column in schema.ROLLUP}
+_LENGTHS_APART = "DELTA_LENGTH_BYTE_ARRAY"
+_HEX_IDS = {"trace_id": _LENGTHS_APART, "span_id": _LENGTHS_APART, "parent_id": _LENGTHS_APART}
+# Level 1 is smaller than 3 where there is little but Huffman's coding to gain: hexadecimal digits, numbers in JSON.
+_LEVELS = {"trace_id": 1, "span_id": 1, "parent_id": 1, "attributes": 1}
+_THOROUGH_LEVELS = {"body": 9, "attributes": 9}
 _COLUMN_ENCODINGS = {
     "samples": {
         "series_id": _DELTA,
@@ -34,13 +44,18 @@ _COLUMN_ENCODINGS = {
         "value_divisor": _DELTA,
         "value_double": _SPLIT,
     },
-    "events": {"time": _DELTA, "ns": _DELTA},
-    "spans": {"time": _DELTA, "ns": _DELTA, "duration_ns": _DELTA},
+    "events": {"time": _DELTA, "ns": _DELTA, "pid": _DELTA, "trace_id": _LENGTHS_APART, "span_id": _LENGTHS_APART},
+    "spans": {"time": _DELTA, "ns": _DELTA, "duration_ns": _DELTA, "pid": _DELTA, **_HEX_IDS},
     "exponential": {"series_id": _DELTA, "time": _DELTA, "ns": _DELTA},
     "rollup_1m": _ROLLUP,
     "rollup_1h": _ROLLUP,
 }
-_LIKELY_DISTINCT = frozenset({"trace_id", "span_id", "parent_id", "body", "attributes"})
+_LIKELY_DISTINCT = frozenset({"body", "attributes"})
+_STATISTICS = {"events": ["time"], "spans": ["time", "duration_ns"]}
+"""Columns whose bounds rule row groups out; those of text would take more room than they save."""
+
+_PAGES_IN_BLOCKS = {"max_rows_per_page": BLOCK_ROWS, "data_page_size": 64 * 2**20}
+"""Pages are cut by rows alone, whatever their bytes; see :mod:`firstlight.store.pages`."""
 
 
 def samples_table(samples: Samples) -> pa.Table:
@@ -91,6 +106,7 @@ class SegmentWriter:
         target: where it is to lie.
         whole_ms: times are whole milliseconds, all of them.
         columns: of a table that is not one of the lake's.
+        use: what it is for, see :data:`Use`.
 
     Attributes:
         name: its table.
@@ -100,12 +116,21 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, name: str, staging: Path, target: Path, *, whole_ms: bool = False, columns: pa.Schema | None = None
+        self,
+        name: str,
+        staging: Path,
+        target: Path,
+        *,
+        whole_ms: bool = False,
+        columns: pa.Schema | None = None,
+        use: Use = "fresh",
     ) -> None:
         self.name = name
         self._staging = staging
         self._target = target
         self._schema = _file_schema(name, columns or schema.TABLES[name], whole_ms=whole_ms)
+        self._use = use
+        self._beside = sidecar.Builder() if name in sidecar.TABLES and use != "apart" else None
         self._rows = self._synced_bytes = 0
         self._begin_us: int | None = None
         self._end_us: int | None = None
@@ -118,11 +143,13 @@ class SegmentWriter:
             self._file,
             self._schema,
             compression=_COMPRESSION,
-            compression_level=_COMPRESSION_LEVEL,
+            compression_level=_levels(self._schema, thorough=self._use == "merged"),
             use_dictionary=[f.name for f in self._schema if _wants_dictionary(f, encodings)],
             column_encoding=encodings or None,
+            write_statistics=_STATISTICS.get(self.name, True),
             write_page_checksum=True,
             version="2.6",
+            **(_PAGES_IN_BLOCKS if self.name in sidecar.TABLES else {}),
         )
         return self
 
@@ -133,6 +160,8 @@ class SegmentWriter:
         if "time" in table.column_names:
             self._bound(table["time"])
         self._writer.write_table(table.cast(self._schema), ROW_GROUP_ROWS)
+        if self._beside is not None:
+            self._beside.add(table)
         self._rows += table.num_rows
         if self._file.tell() - self._synced_bytes > _SYNC_BYTES:
             self._sync()
@@ -151,6 +180,8 @@ class SegmentWriter:
         if error is None:
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._staging.replace(self._target)
+            if self._beside is not None:
+                self._beside.write(self._target)
             sync_directory(self._target.parent)
 
     def written(self) -> NewSegment:
@@ -172,10 +203,10 @@ class SegmentWriter:
         self._synced_bytes = self._file.tell()
 
 
-def write(table: pa.Table, name: str, staging: Path, target: Path) -> NewSegment:
+def write(table: pa.Table, name: str, staging: Path, target: Path, *, use: Use = "fresh") -> NewSegment:
     """Write ``table``, which is in its order, as one segment of table ``name``; see :class:`SegmentWriter`."""
     columns = schema.TABLES[name] if _is_the_lakes(name, table.schema) else table.schema
-    with SegmentWriter(name, staging, target, whole_ms=has_whole_ms(table), columns=columns) as writer:
+    with SegmentWriter(name, staging, target, whole_ms=has_whole_ms(table), columns=columns, use=use) as writer:
         writer.write(table)
     return writer.written()
 
@@ -215,5 +246,15 @@ def _footer_bytes(path: Path, size_bytes: int) -> int:
         return int.from_bytes(file.read(4), "little")
 
 
+def _levels(columns: pa.Schema, *, thorough: bool) -> int | dict[str, int]:
+    """Return the level of compression, by column where they differ."""
+    if not _LEVELS.keys() & set(columns.names):
+        return _COMPRESSION_LEVEL
+    levels = _LEVELS | (_THOROUGH_LEVELS if thorough else {})
+    return {column.name: levels.get(column.name, _COMPRESSION_LEVEL) for column in columns}
+
+
 def _wants_dictionary(field: pa.Field, encodings: dict[str, str]) -> bool:
-    return pa.types.is_string(field.type) and field.name not in encodings and field.name not in _LIKELY_DISTINCT
+    if field.name in encodings or field.name in _LIKELY_DISTINCT:
+        return False
+    return bool(pa.types.is_string(field.type) or pa.types.is_int8(field.type))

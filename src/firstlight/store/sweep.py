@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstlight.store import catalog, schema
+from firstlight.store import catalog, schema, sidecar
 from firstlight.store.catalog import Note
 from firstlight.store.commit import time_text
 from firstlight.store.delivery import without_older
@@ -17,7 +17,7 @@ GRACE_S = 60.0
 ABANDONED_S = 3600.0
 """A file that nobody registered is a leftover of a crash when it is older than this."""
 
-SIDECAR = ".idx"
+SIDECAR = sidecar.SUFFIX
 """Ending of a segment's text index, which lies beside it and goes with it."""
 
 _US_PER_S = 1_000_000

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from firstlight.model import Series
 from firstlight.store import columns, schema
-from firstlight.store.frame import RowGroup, rows_of, series_of, unpack
+from firstlight.store.frame import RowGroup, rows_of, series_in, unpack
+from firstlight.store.hot import Block, HotSamples
 from firstlight.store.layout import FileKey, Layout
 from firstlight.store.wal import read_frames
 
@@ -20,17 +21,17 @@ _PORTION_BYTES = 2**20
 
 
 class FileTail:
-    """What one log file holds; events and spans are decoded when somebody first asks for them."""
+    """What one log file holds; all but samples is decoded when somebody first asks for it."""
 
     def __init__(self) -> None:
         self.offset = 0
         self.torn_bytes = 0
         self.damaged = False
-        self.samples = 0
-        self.series: dict[int, Series] = {}
         self.batch_ids: list[bytes] = []
+        self._series: list[bytes] = []
         self._rows: list[bytes] = []
-        self._tables: dict[str, _Growing] = {name: _Growing() for name in TAIL_TABLES}
+        self._samples = HotSamples()
+        self._tables: dict[str, _Growing] = {name: _Growing() for name in _ROW_TABLES}
 
     def follow(self, layout: Layout, key: FileKey) -> None:
         """Read what was appended since the last call.
@@ -44,21 +45,44 @@ class FileTail:
         frames, self.offset, self.torn_bytes, self.damaged = read_frames(path, self.offset)
         sections = [unpack(frame.payload) for frame in frames]
         self.batch_ids += [frame.batch_id for frame in frames]
-        for section in sections:
-            self.series.update(series_of(section))
+        self._series += [bytes(section.series) for section in sections if section.series]
         self._rows += [bytes(section.rows) for section in sections if section.rows]
-        samples = columns.samples_table(sections)
-        self.samples += samples.num_rows
-        self._tables["samples"].add(samples)
+        self._samples.add(columns.samples_table(sections))
+
+    @property
+    def samples(self) -> int:
+        """How many samples it holds."""
+        return self._samples.rows
+
+    @property
+    def series(self) -> dict[int, Series]:
+        """Every series that it defines; decoded anew each time, since they are many times larger than in the log."""
+        return dict(self.series_since(0))
+
+    @property
+    def definitions(self) -> int:
+        """How many pieces of definitions it holds; see :meth:`series_since`."""
+        return len(self._series)
+
+    def series_since(self, piece: int) -> Iterator[tuple[int, Series]]:
+        """Yield the series of its pieces of definitions from number ``piece`` on."""
+        for encoded in self._series[piece:]:
+            yield from series_in(encoded)
 
     def table(self, name: str) -> pa.Table:
         """Return the file's rows of table ``name`` (``samples`` in the tail's schema)."""
-        if name in _ROW_TABLES and self._rows:
+        if name == "samples":
+            return self._samples.table()
+        if self._rows:
             for groups in _in_portions(self._rows):
                 for table, build in _ROW_TABLES.items():
                     self._tables[table].add(build(groups))
             self._rows = []
         return self._tables[name].whole(name)
+
+    def blocks(self) -> list[Block]:
+        """Return the file's samples sorted by series and time, in blocks, the ones that came first first."""
+        return self._samples.blocks()
 
 
 def _in_portions(encoded: Iterable[bytes]) -> Iterator[list[RowGroup]]:
@@ -133,6 +157,11 @@ class Tail:
         """Return the non-empty tables ``name`` of the files ``keys``."""
         with self._lock:
             return [table for key in keys if (table := files[key].table(name)).num_rows]
+
+    def blocks(self, files: dict[FileKey, FileTail]) -> list[Block]:
+        """Return the samples of ``files`` as sorted blocks; see :meth:`FileTail.blocks`."""
+        with self._lock:
+            return [block for file in files.values() for block in file.blocks()]
 
     def _list(self) -> list[FileKey]:
         return [(writer, n) for writer in self._layout.writers() for n in self._layout.wal_files(writer)]

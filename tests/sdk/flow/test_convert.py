@@ -11,6 +11,8 @@ from firstlight.sdk.flow.plain import MAX_FIELDS, MAX_TEXT_CHARS
 from firstlight.sdk.flow.site import Site
 from firstlight.sdk.flow.troubles import Troubles
 
+pytestmark = pytest.mark.usefixtures("each_loops")
+
 SITE = Site("pulse.scup", 9)
 USUAL: dict[str, Any] = {"zone": "green", "n": 1, "ratio": 0.5, "ok": True, "none": None, "word": "öl"}
 ODD: list[dict[Any, Any]] = [

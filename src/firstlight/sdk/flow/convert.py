@@ -1,29 +1,25 @@
 """Raw records of the front to what leaves the process.
 
-Records come in hundreds and nearly always hold nothing but short text and numbers.  So the events of a batch are first
-looked at, and kept, column by column, mostly in C; only where something unusual shows are they taken one by one.
+Events alone go the way of ``columns``; spans, and events among which something unusual shows, are taken one by one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from firstlight.model import Batch, Event, EventColumns, SpanEvent
+from firstlight.model import Batch, Event, SpanEvent
 from firstlight.model import Span as SpanRow
+from firstlight.sdk.flow.columns import NO_IDS, Record, body_of, columns_of, named
 from firstlight.sdk.flow.gates import is_event
 from firstlight.sdk.flow.ledger import Ledger, Rows
-from firstlight.sdk.flow.plain import MAX_FIELDS, Telling, all_plain, plain_fields, telling, text
+from firstlight.sdk.flow.plain import Telling, plain_fields, text
 from firstlight.sdk.flow.troubles import Troubles
 from firstlight.sdk.tracing.spans import Span
 
-BODY = "body"
 NS_PER_S = 1_000_000_000
-NO_IDS = ("", "")
 REQUESTS = frozenset({"server", "client"})
 
 Observe = Callable[[str, str, float], None]
 """Takes scope, name and duration in seconds of a span that ended."""
-
-Record = tuple[Any, ...]
 
 
 class Converter:
@@ -51,15 +47,11 @@ class Converter:
         return told
 
     def _add(self, records: Sequence[Any], batch: Batch) -> tuple[Telling | None, Rows]:
-        if set(map(type, records)) == {tuple}:
-            try:
-                batch.columns, told = _columns(records)
-            except (ValueError, TypeError):
-                # Something unusual: one by one.
-                pass
-            else:
-                return told, Rows()
-        return None, self._add_singly(records, batch)
+        try:
+            batch.columns, told = columns_of(records)
+        except (ValueError, TypeError):
+            return None, self._add_singly(records, batch)
+        return told, Rows()
 
     def _add_singly(self, records: Iterable[Any], batch: Batch) -> Rows:
         bad_events = bad_spans = 0
@@ -118,42 +110,10 @@ def scope_of(row: SpanRow) -> str:
     return f"{row.subsystem}.{row.component}" if row.component else row.subsystem
 
 
-def _columns(records: Sequence[Record]) -> tuple[EventColumns, Telling]:
-    """Return the events of ``records`` and what of them could be secret.
-
-    Raises:
-        ValueError: some of them hold what must be looked at one by one.
-        TypeError: likewise.
-    """
-    if any(site.fields is not None for site in {record[1] for record in records}):
-        records = [record if record[1].fields is None else _named(*record) for record in records]
-    times_ns, sites, spans, thread_ids, names, fields = zip(*records, strict=True)
-    told = telling(fields, set(names))
-    if len(told.keys) > MAX_FIELDS or not all_plain([*told.keys, *told.names], {str}):
-        raise ValueError
-    nothing = ("",) * len(records)
-    bodies: Sequence[str] = list(map(_body, sites, fields)) if BODY in told.keys else nothing
-    trace_ids = span_ids = nothing
-    if set(spans) != {None}:
-        trace_ids, span_ids = zip(*[NO_IDS if span is None else span.ids() for span in spans], strict=True)
-    places = [site.place for site in sites]
-    return EventColumns(times_ns, places, names, fields, thread_ids, bodies, trace_ids, span_ids), told
-
-
-def _named(time_ns: int, site: Any, span: Span | None, thread_id: int, *values: Any) -> Record:
-    """Return a declared event as any other."""
-    return time_ns, site, span, thread_id, site.name, dict(zip(site.fields, values, strict=True))
-
-
 def _event(record: Record) -> Event:
-    time_ns, site, span, thread_id, name, fields = record if record[1].fields is None else _named(*record)
+    time_ns, site, span, thread_id, name, fields = record if record[1].fields is None else named(*record)
     plain = plain_fields(fields)
-    body = _body(site, plain)
+    body = body_of(site, plain)
     trace_id, span_id = NO_IDS if span is None else span.ids()
     level, subsystem, component = site.place
     return Event(time_ns, text(name), level, subsystem, component, body, plain, trace_id, span_id, thread_id)
-
-
-def _body(site: Any, fields: dict[str, Any]) -> str:
-    """Take the human sentence out of ``fields``, which are the recorder's own."""
-    return text(fields.pop(BODY)) if site.has_body and BODY in fields else ""

@@ -1,0 +1,13 @@
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+def columns(records: Sequence[Any], long_chars: int, big: int, most_chars: int, /) -> tuple[Any, ...]: ...
+def event_lines(
+    columns: tuple[Sequence[Any], ...],
+    heads: Mapping[Any, bytes],
+    sender: tuple[bytes, bytes, int | None, bytes],
+    second: Callable[[int], str],
+    tick_key: str,
+    encode: Callable[[Any], bytes],
+    /,
+) -> bytes: ...

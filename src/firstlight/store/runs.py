@@ -1,0 +1,164 @@
+"""Samples of several series as flat columns, series after series, and how several such become one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from firstlight.store.growing import ranges
+
+_FEW_RUNS = 64
+_RADIX_SORTED = 2**16  # numpy sorts 16-bit numbers in linear time
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Samples series after series.
+
+    Attributes:
+        ids: ``(k,)`` int64, ascending, each once.
+        lengths: ``(k,)`` int64, how many samples each has.
+        times_ns: ``(n,)`` int64.
+        values: ``(n,)`` float64.
+    """
+
+    ids: Any
+    lengths: Any
+    times_ns: Any
+    values: Any
+
+    def starts(self) -> Any:
+        """Return where each series begins."""
+        return np.cumsum(self.lengths) - self.lengths
+
+
+NO_RUNS = Runs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Rows grouped by series.
+
+    Attributes:
+        ids: ``(k,)`` int64, ascending, each once.
+        starts: ``(k + 1,)`` where the rows of each begin.
+        order: ``(n,)`` the rows series after series, in their own order within one.
+    """
+
+    ids: Any
+    starts: Any
+    order: Any
+
+
+def by_series(ids: Any) -> Grouping:
+    """Group rows by series in about linear time; ``ids`` is ``(n,)`` int64."""
+    encoded = pa.array(ids).dictionary_encode()
+    found, codes = encoded.dictionary.to_numpy(), encoded.indices.to_numpy()
+    ascending = np.argsort(found)
+    rank = np.empty(len(found), np.int32)
+    rank[ascending] = np.arange(len(found), dtype=np.int32)
+    codes = rank[codes]
+    counts = np.bincount(codes, minlength=len(found))
+    starts = np.concatenate(([0], np.cumsum(counts)))
+    small = codes.astype(np.uint16) if len(found) < _RADIX_SORTED else codes
+    return Grouping(found[ascending], starts, np.argsort(small, kind="stable"))
+
+
+def between(run: Runs, start_ns: int, end_ns: int) -> Runs:
+    """Return the samples of one series with ``start_ns <= time < end_ns``, without looking at each."""
+    if not len(run.ids):
+        return NO_RUNS
+    first, end = np.searchsorted(run.times_ns, (start_ns, end_ns))
+    if first == end:
+        return NO_RUNS
+    return Runs(run.ids, np.array([end - first]), run.times_ns[first:end], run.values[first:end])
+
+
+def within(runs: Runs, start_ns: int, end_ns: int) -> Runs:
+    """Return the samples of ``runs`` with ``start_ns <= time < end_ns``."""
+    if not len(runs.ids):
+        return NO_RUNS
+    inside = (runs.times_ns >= start_ns) & (runs.times_ns < end_ns)
+    if inside.all():
+        return runs
+    lengths = np.add.reduceat(inside, runs.starts(), dtype=np.int64)
+    kept = lengths > 0
+    return Runs(runs.ids[kept], lengths[kept], runs.times_ns[inside], runs.values[inside])
+
+
+def joined(pieces: Sequence[Runs]) -> Runs:
+    """Return the runs of ``pieces``, whose ids ascend from one piece to the next; the last id of one may go on."""
+    pieces = [piece for piece in pieces if len(piece.ids)]
+    if not pieces:
+        return NO_RUNS
+    if len(pieces) == 1:
+        return pieces[0]
+    ids, lengths, times_ns, values = _concatenated(pieces)
+    firsts = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1])))
+    return Runs(ids[firsts], np.add.reduceat(lengths, firsts), times_ns, values)
+
+
+def merged(sources: Sequence[Runs]) -> Runs:
+    """Return all samples of ``sources`` series by series in the order of time.
+
+    Of two with the same series and time only that of the later source, in one source the later one, is kept.
+    """
+    sources = [source for source in sources if len(source.times_ns)]
+    if not sources:
+        return NO_RUNS
+    whole = sources[0] if len(sources) == 1 else _interleaved(sorted(sources, key=lambda one: int(one.times_ns.min())))
+    return whole if _ascends(whole) else _resolved(sources)
+
+
+def _interleaved(sources: Sequence[Runs]) -> Runs:
+    """Put the samples of each series together, source after source."""
+    ids = np.unique(np.concatenate([source.ids for source in sources]))
+    places = [np.searchsorted(ids, source.ids) for source in sources]
+    lengths = np.zeros((len(sources), len(ids)), np.int64)
+    for row, place, source in zip(lengths, places, sources, strict=True):
+        row[place] = source.lengths
+    starts = (np.cumsum(lengths.T) - lengths.T.reshape(-1)).reshape(lengths.T.shape).T
+    total = int(lengths.sum())
+    times_ns, values = np.empty(total, np.int64), np.empty(total)
+    for row, place, source in zip(starts, places, sources, strict=True):
+        _put(source, row[place], times_ns, values)
+    return Runs(ids, lengths.sum(axis=0), times_ns, values)
+
+
+def _put(source: Runs, starts: Any, times_ns: Any, values: Any) -> None:
+    if len(starts) <= _FEW_RUNS:
+        at = 0
+        for start, length in zip(starts.tolist(), source.lengths.tolist(), strict=True):
+            times_ns[start : start + length] = source.times_ns[at : at + length]
+            values[start : start + length] = source.values[at : at + length]
+            at += length
+        return
+    target = ranges(starts, source.lengths)
+    times_ns[target], values[target] = source.times_ns, source.values
+
+
+def _ascends(runs: Runs) -> bool:
+    """Return whether each series' times grow from sample to sample."""
+    steps = np.diff(runs.times_ns)
+    borders = runs.starts()[1:] - 1
+    steps[borders[runs.lengths[1:] > 0]] = 1
+    return bool((steps > 0).all())
+
+
+def _resolved(sources: Sequence[Runs]) -> Runs:
+    ids, lengths, times_ns, values = _concatenated(sources)
+    owners = np.repeat(ids, lengths)
+    order = np.lexsort((times_ns, owners))
+    owners, times_ns, values = owners[order], times_ns[order], values[order]
+    is_last = np.append((owners[1:] != owners[:-1]) | (times_ns[1:] != times_ns[:-1]), True)
+    owners, times_ns, values = owners[is_last], times_ns[is_last], values[is_last]
+    found, counts = np.unique(owners, return_counts=True)
+    return Runs(found, counts, times_ns, values)
+
+
+def _concatenated(pieces: Sequence[Runs]) -> tuple[Any, Any, Any, Any]:
+    columns = zip(*((piece.ids, piece.lengths, piece.times_ns, piece.values) for piece in pieces), strict=True)
+    ids, lengths, times_ns, values = (np.concatenate(column) for column in columns)
+    return ids, lengths, times_ns, values
