@@ -38,7 +38,8 @@ Memory:     the most that is resident at once, of a process that only takes {pro
             pipe, and of the process that maintains its lake.
 At rest:    all below the directory counts, as bytes per sample without, per event with the events' segments and what
             lies beside them; of VictoriaMetrics all but its caches, of Prometheus a snapshot.
-Reopening:  a new process, from its start until it knows the last value of each series; its peak after all questions.
+Reopening:  a new process, from its start until it has the last hour of a series ("in all"); then, cold as well, the last
+            value of each series; its peak memory after it has asked all questions three times.
 Questions:  {REPEATS} a turn, each about another series, metric or host than the one before; the median counts.  Servers are asked
             on a connection that stays open, until the last byte is there; what is in it is read later.  VictoriaMetrics
             may not answer from earlier answers (nocache).  All answers are compared with what was stored.

@@ -166,10 +166,14 @@ def events(number: int, first: int, count: int) -> list[Event]:
     return list(map(Event, times_ns, names, levels, *scopes, bodies, attributes, traces))
 
 
-def events_by_level(number: int) -> dict[tuple[int, str], int]:
-    """Return how many events of a day have each level and subsystem."""
-    drawn = _drawn(number)
-    counts = np.bincount(drawn.level * len(SUBSYSTEMS) + drawn.subsystem, minlength=len(LEVELS) * len(SUBSYSTEMS))
+def events_by_level(start_ms: int, end_ms: int) -> dict[tuple[int, str], int]:
+    """Return how many events from ``start_ms`` to before ``end_ms`` have each level and subsystem."""
+    counts = np.zeros(len(LEVELS) * len(SUBSYSTEMS), np.int64)
+    for number in range(max(0, (start_ms - BASE_MS) // DAY_MS), -(-(end_ms - BASE_MS) // DAY_MS)):
+        drawn = _drawn(number)
+        inside = (drawn.times_ms >= start_ms) & (drawn.times_ms < end_ms)
+        kinds = drawn.level[inside] * len(SUBSYSTEMS) + drawn.subsystem[inside]
+        counts += np.bincount(kinds, minlength=len(counts))
     keys = [(int(level), subsystem) for level in LEVELS for subsystem in SUBSYSTEMS]
     return {key: count for key, count in zip(keys, counts.tolist(), strict=True) if count}
 

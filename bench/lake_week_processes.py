@@ -24,6 +24,7 @@ from bench.lake_workload import SERIES
 
 MEGABYTE = 1e6
 _NS_PER_MS = 1_000_000
+_SAMPLES_PER_HOUR = 3_600_000 // week.STEP_MS
 _PARTS = 8
 _LOOK_EVERY_S = 0.02
 _IDLE_S = 20.0
@@ -85,24 +86,25 @@ class Children:
 
 
 def reopening(folder: Path, days: int) -> Figures:
-    """Return what a new process needs until it has answered its first question, and its peak memory after all."""
+    """Return what a new process needs until it has its first answer, for all last values then, and its peak memory."""
     started_s = time.perf_counter()
-    told = subprocess.run(_visiting(folder, days, "ask"), check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(_visiting("ask", folder, days), check=True, capture_output=True, text=True).stdout
     moments, memory = map(json.loads, told.splitlines())
-    assert moments["found"] == SERIES
+    assert (moments["samples"], moments["series"]) == (_SAMPLES_PER_HOUR, SERIES)
     return {
         "python s": moments["began"] - started_s,
         "import s": moments["imported"] - moments["began"],
         "open s": moments["opened"] - moments["imported"],
         "answer s": moments["answered"] - moments["opened"],
         "in all s": moments["answered"] - started_s,
+        "last values s": moments["knew_all"] - moments["answered"],
         "peak MB": memory["peak_bytes"] / MEGABYTE,
     }
 
 
 def idle_lake(folder: Path) -> Figures:
     """Return the processor time of a process that has a lake open, and maintained, and does nothing."""
-    return _idle(_visiting(folder, 0, "idle"))
+    return _idle(_visiting("idle", folder, 0))
 
 
 def idle_hub(folder: Path) -> Figures:
@@ -115,8 +117,9 @@ def idle_server(pid: int) -> Figures:
     return {"idle cpu %": _busy_percent(psutil.Process(pid))}
 
 
-def _visiting(folder: Path, days: int, what: str) -> Sequence[str]:
-    return [sys.executable, "-m", "bench.lake_week_visit", str(folder), str(days), what]
+def _visiting(what: str, folder: Path, days: int) -> Sequence[str]:
+    end_ns = (week.BASE_MS + days * week.DAY_MS) * _NS_PER_MS
+    return [sys.executable, "-m", "bench.lake_week_visit", what, str(folder), str(days), str(end_ns)]
 
 
 def _idle(command: Sequence[str]) -> Figures:

@@ -1,8 +1,8 @@
-"""A process that uses the lake of ``lake_week``: ``python -m bench.lake_week_visit FOLDER DAYS WHAT``.
+"""A process that uses the lake of ``lake_week``: ``python -m bench.lake_week_visit WHAT FOLDER DAYS END_NS``.
 
-``ask`` asks a first question and then every one; ``idle`` has the lake open and maintained until its input ends.  It
-prints lines of JSON: when it came how far by the clock that all processes share, and in the end its peak memory.  What
-it imports is part of what is measured, so it imports no more than it needs.
+``ask`` asks for the last hour of a series, for the last value of each and then every question; ``idle`` has the lake
+open and maintained until its input ends.  It prints lines of JSON: when it came how far by the clock that all processes
+share, and last its peak memory.  What it imports is part of what is measured, so it imports no more than it needs.
 """
 
 import json
@@ -11,20 +11,25 @@ import sys
 import time
 from typing import Any
 
+_HOUR_NS = 3_600_000_000_000
 
-def _visit(folder: str, days: int, what: str) -> None:
+
+def _visit(what: str, folder: str, days: int, end_ns: int) -> None:
     moments = {"began": time.perf_counter()}
     from firstlight.app.lake import Lake
+    from firstlight.model import named
 
     moments["imported"] = time.perf_counter()
     with Lake.open(folder, maintain=what == "idle") as lake:
         moments["opened"] = time.perf_counter()
-        found = lake.last()
-        moments["answered"] = time.perf_counter()
-        _tell({**moments, "found": len(found)})
         if what == "idle":
             sys.stdin.read()
             return
+        (found,) = lake.select(named("gauge_01", host="host00"), end_ns - _HOUR_NS, end_ns)
+        moments["answered"] = time.perf_counter()
+        series = len(lake.last())
+        moments["knew_all"] = time.perf_counter()
+        _tell({**moments, "samples": len(found.values), "series": series})
         _ask_everything(lake, days)
 
 
@@ -44,4 +49,4 @@ def _tell(figures: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    _visit(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    _visit(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
