@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bench.harness import Bar, Benchmark, Contender, Figures, Group, Running
-from bench.lake_stores import size_of
+from bench.lake_stores import bring_to_rest, size_of
 from firstlight.compat.bridge import BridgeTelemetry
 from firstlight.store.layout import Layout
-from firstlight.store.seal import seal
 
 ROUNDS = 7
 THREADS = (1, 8, 32)
@@ -93,7 +92,7 @@ class Bridge:
 
     def finish(self) -> None:
         self._telemetry.close()
-        seal(Layout(self.folder))
+        bring_to_rest(Layout(self.folder))
         shutil.rmtree(self.folder / "wal")
 
     def _asked(self, aggregation: str, by: Sequence[str] | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.app import carried
 PYTHON = [sys.executable, "-c"]
 INGEST = """
 import sys
+import tempfile
 from firstlight.app.lake import Lake, LakeLimits
 from firstlight.model import Batch, Event, Resource
 with Lake.open(sys.argv[1], limits=LakeLimits(rotate_bytes=20_000)) as lake:
@@ -261,3 +263,26 @@ def test_a_log_that_was_sealed_and_forgotten_during_the_backup_is_not_doubled(tm
     assert copied
     restore(backup, tmp_path / "other")
     assert carried.rows(tmp_path / "other") == carried.rows(lake)
+
+
+def test_somebody_who_may_only_read_the_lake_can_back_it_up() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o777)
+        lake = carried.make(Path(directory, "lake"), sealed=True)
+        for one in [lake, *lake.rglob("*")]:
+            one.chmod(0o555 if one.is_dir() else 0o444)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                if os.geteuid() == 0:
+                    os.setuid(65534)
+                report = back_up(lake, Path(directory, "backup"))
+                code = 0 if report.segments == report.new_segments > 0 and report.logs == 1 else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        restore(Path(directory, "backup"), Path(directory, "other"))
+        assert carried.rows(Path(directory, "other")) == carried.rows(lake)
+        for one in [lake, *lake.rglob("*")]:
+            one.chmod(0o755)

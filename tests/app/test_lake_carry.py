@@ -9,7 +9,7 @@ from firstlight.app.imports.inputs import find
 from firstlight.app.imports.wanted import Wanted as Read
 from firstlight.app.lake_export import export
 from firstlight.app.lake_import import import_into
-from firstlight.app.selector import parse_selector
+from firstlight.model.selector import parse_selector
 from tests.app import carried
 
 

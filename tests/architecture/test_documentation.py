@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pyarrow as pa
 import pytest
 
 from firstlight import errors, ports
@@ -25,6 +26,7 @@ from firstlight.hub.application import ROUTES
 from firstlight.ingest.host.catalog import METRICS as HOST_METRICS
 from firstlight.plugins import BUILTINS
 from firstlight.query.sql import TABLES
+from firstlight.store import schema
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -36,9 +38,9 @@ def page(name: str) -> str:
     return (DOCS / f"{name}.md").read_text()
 
 
-def sections(text: str) -> dict[str, str]:
-    """Return the text below each second-level heading."""
-    return {part.partition("\n")[0].strip(): part for part in text.split("\n## ")[1:]}
+def sections(text: str, mark: str = "##") -> dict[str, str]:
+    """Return the text below each second-level heading, or those of another ``mark``."""
+    return {part.partition("\n")[0].strip(): part for part in text.split(f"\n{mark} ")[1:]}
 
 
 def table_rows(text: str) -> list[list[str]]:
@@ -134,6 +136,17 @@ def test_every_table_is_documented_with_its_columns(tmp_path: Path) -> None:
     written = sections(page("sql"))
     for table, columns in actual.items():
         assert [[row[0].strip("`"), row[1]] for row in table_rows(written[table])[1:]] == columns, table
+
+
+def test_the_columns_of_segments_are_documented() -> None:
+    names = {pa.int64(): "int64", pa.int32(): "int32", pa.int16(): "int16", pa.int8(): "int8", pa.string(): "string"}
+    names |= {pa.float64(): "double", pa.float32(): "float", schema.TIME: "timestamp, UTC"}
+    names |= {schema.LABELS: "map of string to string", pa.list_(pa.int64()): "list of int64"}
+    parts = sections(sections(page("lake"))["Segments"], "###")
+    written = {name: table_rows(text) for title, text in parts.items() for name in title.split(", ")}
+    for table, columns in schema.TABLES.items():
+        shown = [[row[0].strip("`"), row[1]] for row in written[table][1:]]
+        assert shown == [[column.name, names[column.type]] for column in columns], table
 
 
 def test_every_error_is_documented() -> None:

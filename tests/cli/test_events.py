@@ -45,7 +45,7 @@ def log(url: str, *bodies: str, severity: int = 17, service: str = "late") -> No
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/v1/logs", json.dumps(content).encode(), headers)
     with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.returncode == 200
+        assert answer.status == 200
 
 
 @contextlib.contextmanager

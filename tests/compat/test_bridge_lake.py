@@ -15,7 +15,7 @@ import pytest
 from firstlight.compat.bridge import BridgeTelemetry
 from firstlight.errors import QueryError, UsageError
 from firstlight.store.layout import Layout
-from firstlight.store.seal import seal
+from firstlight.store.seal import Sealer
 
 SERIES = 100_000
 
@@ -135,7 +135,7 @@ def test_a_hundred_thousand_series_of_one_metric(tmp_path: Path) -> None:
         by_user = telemetry.get_metrics(["took_ms"], aggregation="LAST", group_by=["user"])["metrics"]["took_ms"]
         assert len(by_user["groups"]) == SERIES
     # And once more when all is sealed.
-    seal(Layout(tmp_path / "lake"))
+    Sealer(Layout(tmp_path / "lake")).seal()
     with BridgeTelemetry(config(tmp_path)) as telemetry:
         assert telemetry.lake.stats()["sealed_rows"]["samples"] == SERIES
         assert value_of(telemetry, "COUNT", "took_ms") == SERIES
@@ -177,6 +177,25 @@ def test_a_forked_child_records_and_reads_for_itself(telemetry: BridgeTelemetry)
     assert telemetry.record_metric("m", 100)["status"] == "success"
     assert value_of(telemetry, "SUM") == 111
     assert telemetry.sql("SELECT count(DISTINCT session_id) FROM metrics").rows == [(2,)]
+
+
+def test_a_forked_child_that_ends_as_programs_do_ends(tmp_path: Path) -> None:
+    program = """
+import json, os, sys
+from firstlight.compat.bridge import BridgeTelemetry
+telemetry = BridgeTelemetry(json.loads(sys.argv[1]))
+telemetry.record_metric("m", 1)
+telemetry.get_metrics()
+if pid := os.fork():
+    sys.exit(os.waitpid(pid, 0)[1])
+telemetry.record_metric("m", 10)
+print(telemetry.get_metrics(aggregation="SUM")["metrics"]["m"]["value"])
+"""
+    given = json.dumps(config(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", program, given], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["11.0"]
 
 
 def test_two_processes_share_a_lake(telemetry: BridgeTelemetry, tmp_path: Path) -> None:
@@ -233,7 +252,7 @@ def test_room_on_the_disk(tmp_path: Path) -> None:
             data = {"command_type": f"T{n % 9}", "command_id": str(n), "processing_time_ms": n % 500, "ok": n % 50 > 0}
             telemetry.record_event({"event_type": "COMMAND", "source": "bridge_core", "data": data})
             telemetry.record_metric("processing_time_ms", n % 500, {"worker": n % 100})
-    seal(Layout(tmp_path / "lake"))
+    Sealer(Layout(tmp_path / "lake")).seal()
     sizes = {
         table: sum(path.stat().st_size for path in (tmp_path / "lake" / "data" / "main" / table).glob("*.parquet"))
         for table in ("events", "samples")

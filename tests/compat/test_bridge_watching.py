@@ -226,13 +226,13 @@ def test_history_does_not_alert(telemetry: BridgeTelemetry) -> None:
 def test_the_policy_says_what_is_too_old() -> None:
     asked = []
 
-    def delete_before(limits: Any) -> dict[str, int]:
-        asked.append(dict(limits))
+    def retain(days: Any) -> dict[str, int]:
+        asked.append(dict(days))
         return {"events": 3, "samples": 5}
 
     policy = RetentionPolicy(events=EventsKept(duration_days=7), metrics=MetricsKept(duration_days=0.5))
-    outcome = RetentionManager(policy, delete_before, lambda: 100 * DAY_NS).apply()
-    assert asked == [{"events": 93 * DAY_NS, "samples": 99 * DAY_NS + DAY_NS // 2}]
+    outcome = RetentionManager(policy, retain, lambda: 100 * DAY_NS).apply()
+    assert asked == [{"events": 7, "samples": 0.5}]
     assert outcome == {
         "removed": {"events": 3, "samples": 5},
         "kept_from": {"events": "1970-04-04T00:00:00Z", "samples": "1970-04-10T12:00:00Z"},

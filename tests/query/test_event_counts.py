@@ -21,8 +21,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     path = tmp_path_factory.mktemp("lake")
     rng = np.random.default_rng(1)
     patch = pytest.MonkeyPatch()
-    patch.setattr(segment, "ROW_GROUP_ROWS", {"events": 64}, raising=False)
-    patch.setattr(segment, "_ROW_GROUP_ROWS", 64, raising=False)
+    patch.setattr(segment, "ROW_GROUP_ROWS", 64)
     for part in range(3):
         with Lake.open(path, maintain=False) as opened:
             batch = Batch(Resource("shop"))

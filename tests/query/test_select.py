@@ -103,8 +103,9 @@ def test_the_last_sample_of_each_series_is_found(
     assert {dict(one.series.labels)["host"]: (one.time_ns, one.value) for one in found} == newest
 
 
-def test_values_come_back_bit_for_bit_hot_and_sealed(tmp_path: Path) -> None:
-    one, times = series("odd", "h0"), [START_NS + n * 1001 for n in range(len(ODD))]
+@pytest.mark.parametrize("step_ns", [1, 1001, 10**3, 10**6, 10**9])
+def test_values_come_back_bit_for_bit_hot_and_sealed(tmp_path: Path, step_ns: int) -> None:
+    one, times = series("odd", "h0"), [START_NS + n * step_ns for n in range(len(ODD))]
     with Lake.open(tmp_path, maintain=False) as lake:
         put(lake, [(one, t, v) for t, v in zip(times, ODD, strict=True)])
         hot = lake.select(named("odd"), 0, 2**62)[0]

@@ -41,3 +41,12 @@ def test_two_series_with_one_identity_are_counted_and_the_first_stays() -> None:
     made.add([(7, ZERO), (7, ONE)])
     assert made.collisions == 1
     assert made.all()[7] == ZERO
+
+
+def test_a_collision_is_seen_whenever_it_comes() -> None:
+    made = SeriesIndex()
+    made.add([(7, ZERO)])
+    for again in range(3):
+        made.add([(7, ZERO), (7, ONE)])
+        assert made.collisions == again + 1
+    assert made.all()[7] == ZERO

@@ -17,9 +17,9 @@ ROWS = 3 * BLOCK_ROWS + 17
 
 
 @contextmanager
-def mapped(path: Path) -> Iterator[tuple[mmap.mmap, PageMap]]:
+def mapped(path: Path) -> Iterator[tuple[int, PageMap]]:
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
-        yield data, pages.page_map(data, pq.read_metadata(path))
+        yield file.fileno(), pages.page_map(data, pq.read_metadata(path))
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ STARTS = [0, BLOCK_ROWS, 2 * BLOCK_ROWS, 2 * BLOCK_ROWS + 5, 3 * BLOCK_ROWS + 5]
 def test_any_columns_of_any_blocks(written: tuple[Path, pa.Table], blocks: set[int], columns: set[int]) -> None:
     path, table = written
     names = [table.column_names[i] for i in sorted(columns)]
-    with mapped(path) as (data, found):
+    with mapped(path) as (file, found):
         assert found.rows.tolist() == [BLOCK_ROWS, BLOCK_ROWS, 5, BLOCK_ROWS, 12]
-        carved = pages.carve(data, found, names, sorted(blocks))
+        carved = pages.carve(file, found, names, sorted(blocks))
     expected = pa.concat_tables([table.slice(STARTS[i], int(found.rows[i])) for i in sorted(blocks)])
     assert carved.column_names == names
     for name in names:
@@ -53,8 +53,8 @@ def test_any_columns_of_any_blocks(written: tuple[Path, pa.Table], blocks: set[i
 def test_nulls_are_kept(tmp_path: Path) -> None:
     table = events([None if i % 3 else "x" for i in range(10)])  # type: ignore[misc]
     segment.write(table, "events", tmp_path / "staging" / "x", tmp_path / "x.parquet")
-    with mapped(tmp_path / "x.parquet") as (data, found):
-        assert pages.carve(data, found, ["body"], [0])["body"].to_pylist() == table["body"].to_pylist()
+    with mapped(tmp_path / "x.parquet") as (file, found):
+        assert pages.carve(file, found, ["body"], [0])["body"].to_pylist() == table["body"].to_pylist()
 
 
 def test_a_page_that_was_damaged_is_noticed(written: tuple[Path, pa.Table], tmp_path: Path) -> None:
@@ -65,10 +65,10 @@ def test_a_page_that_was_damaged_is_noticed(written: tuple[Path, pa.Table], tmp_
     damaged[at + size - 9] ^= 1
     copy = tmp_path / "x.parquet"
     copy.write_bytes(damaged)
-    with mapped(copy) as (data, found):
-        assert pages.carve(data, found, ["body"], [0]).num_rows == BLOCK_ROWS
+    with mapped(copy) as (file, found):
+        assert pages.carve(file, found, ["body"], [0]).num_rows == BLOCK_ROWS
         with pytest.raises(OSError, match=r"(?i)crc|checksum"):
-            pages.carve(data, found, ["body"], [1])
+            pages.carve(file, found, ["body"], [1])
 
 
 @pytest.mark.parametrize(

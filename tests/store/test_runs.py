@@ -2,7 +2,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +9,7 @@ from firstlight.store import schema
 from firstlight.store.growing import NumberMap, ranges
 from firstlight.store.hot import HotSamples
 from firstlight.store.kept import Kept
-from firstlight.store.runs import NO_RUNS, Runs, by_series, joined, merged, within
+from firstlight.store.runs import NO_RUNS, Runs, joined, merged, within
 
 Row = tuple[int, int, float]
 rows = st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 9), st.integers(0, 99).map(float)), max_size=40)
@@ -48,15 +47,6 @@ def test_a_series_that_goes_on_in_the_next_piece_is_one() -> None:
     assert found.values.tolist() == [1.0, 2.0, 3.0, 4.0]
 
 
-@pytest.mark.parametrize("series", [1, 300, 70_000])
-def test_rows_are_grouped_in_their_own_order(series: int) -> None:
-    ids = np.random.default_rng(series).integers(-series, series, 100_000)
-    grouping = by_series(ids)
-    assert grouping.order.tolist() == np.argsort(ids, kind="stable").tolist()
-    assert grouping.ids.tolist() == np.unique(ids).tolist()
-    assert np.diff(grouping.starts).tolist() == np.unique(ids, return_counts=True)[1].tolist()
-
-
 def tail_rows(given_rows: list[Row]) -> pa.Table:
     columns = zip(*given_rows, strict=True) if given_rows else [()] * 3
     ids, times_ns, values = (list(column) for column in columns)
@@ -78,9 +68,12 @@ def test_hot_samples_are_the_same_however_they_came(pieces: list[tuple[list[Row]
     found = merged([block.runs(ids, 1, 8) for block in hot.blocks()])
     wanted = [(*key, value) for key, value in sorted(newest.items()) if key[0] in ids and 1 <= key[1] < 8]
     assert rows_of(found) == wanted
-    assert hot.rows == hot.table().num_rows == len(arrived)
-    columns = [hot.table()[name].to_pylist() for name in ("series_id", "value")]
-    assert sorted(zip(*columns, strict=True)) == sorted((row[0], row[2]) for row in arrived)
+    assert hot.rows == len(arrived)
+    columns = [hot.table()[name].to_pylist() for name in ("series_id", "time", "ns", "value")]
+    shown = [
+        (one, int(t.timestamp()) * 10**9 + t.microsecond * 1000 + ns, v) for one, t, ns, v in zip(*columns, strict=True)
+    ]
+    assert {row[:2]: row[2] for row in shown} == newest
 
 
 def test_there_are_few_blocks_however_often_one_looks() -> None:

@@ -2,11 +2,14 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
+from firstlight.app import upkeep
+from firstlight.app.series_limits import SeriesAdmission, SeriesLimits, refused_by_reason
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
 from firstlight.query.aggregate import Aggregated, Steps, aggregate
@@ -18,11 +21,23 @@ from firstlight.query.select import SeriesSamples, Window, select, window
 from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
 from firstlight.store import lakehouse
 from firstlight.store.backlog import Backlog
+from firstlight.store.compact import Merged
 from firstlight.store.delivery import newest, sender_of
+from firstlight.store.erase import Erased, Patience
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
+from firstlight.store.maintain import KEEP_ALL
+from firstlight.store.policy import Policy
 from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, LakeReader
+from firstlight.store.selection import Selection
+from firstlight.store.verify import Verified
 from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter, delivery_name
+
+if TYPE_CHECKING:
+    from firstlight.app.exports.wanted import Report as ExportReport
+    from firstlight.app.exports.wanted import Wanted as ExportWanted
+    from firstlight.app.lake_backup import BackupReport
+    from firstlight.app.lake_stats import LakeStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,7 @@ class LakeLimits:
         time_limit_s: a query that takes longer is stopped.
         rotate_bytes: size at which a new log file begins.
         rotate_s: age at which a new log file begins; its rows are sealed soon after.
+        series: how many series there may be; samples of further ones are refused and counted.
     """
 
     memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
@@ -42,9 +58,11 @@ class LakeLimits:
     time_limit_s: float = DEFAULT_TIME_LIMIT_S
     rotate_bytes: int = DEFAULT_ROTATE_BYTES
     rotate_s: float = DEFAULT_ROTATE_S
+    series: SeriesLimits = field(default_factory=SeriesLimits)
 
 
 _DEFAULT_LIMITS = LakeLimits()
+_SHOWN = 10
 
 
 class Lake:
@@ -63,6 +81,7 @@ class Lake:
         self._recovered: frozenset[bytes] = frozenset()
         self._newest: dict[bytes, bytes] = {}
         self._backlog = Backlog(layout.wal)
+        self._admission: SeriesAdmission | None = None
 
     @classmethod
     def open(
@@ -73,6 +92,7 @@ class Lake:
         read_only: bool = False,
         maintain: bool = True,
         limits: LakeLimits = _DEFAULT_LIMITS,
+        policy: Policy = KEEP_ALL,
     ) -> "Lake":
         """Open the lake in ``path``; make it when it is missing, unless ``read_only``.
 
@@ -83,6 +103,7 @@ class Lake:
             read_only: write nothing but a catalog, where there are only the logs of recorders so far.
             maintain: seal finished logs in the background (at most one process of all does).
             limits: memory, time and log sizes.
+            policy: what may go after a while, by maintenance; without one everything stays.
 
         Raises:
             StorageError: it cannot be opened; the message says what to do.
@@ -98,11 +119,14 @@ class Lake:
         writer = None if read_only else WalWriter(layout, durability, limits.rotate_bytes, limits.rotate_s)
         lake = cls(layout, reader, SqlEngine(reader, limits.time_limit_s), writer)
         if writer is not None:
-            lake._begin(writer, maintain=maintain)
+            lake._admission = SeriesAdmission(reader, limits.series)
+            lake._begin(writer, policy if maintain else None)
         return lake
 
     def append(self, batches: Sequence[Batch], batch_id: bytes = b"") -> None:
         """Keep all of ``batches`` or none; see :meth:`firstlight.ports.SignalStore.append`.
+
+        Samples of new series beyond :attr:`LakeLimits.series` are left out and counted in :meth:`stats`.
 
         Raises:
             Overloaded: too much waits to be sealed; nothing was kept, try again later.
@@ -113,7 +137,8 @@ class Lake:
             raise StorageError("the lake is open for reading only; open it without read_only=True")
         if self._backlog.is_full():
             raise Overloaded("sealing has fallen behind; see 'firstlight doctor'", 5.0)
-        appended_bytes = self._wal.append(batches, batch_id)
+        assert self._admission is not None
+        appended_bytes = self._wal.append(self._admission.admit(batches), batch_id)
         if delay_s := self._backlog.delay_s(appended_bytes):
             time.sleep(delay_s)
 
@@ -244,6 +269,7 @@ class Lake:
         series = self._reader.series(view)
         totals = self._reader.catalog.totals()
         keeper, wal = self._keeper, self._wal
+        refused = self._admission.refused.copy() if self._admission else Counter()
         return {
             "series": len(series),
             "series_collisions": series.collisions,
@@ -257,12 +283,55 @@ class Lake:
             "appends": wal.frames if wal else 0,
             "appended_bytes": wal.bytes if wal else 0,
             "syncs": wal.syncs if wal else 0,
+            "refused_samples": refused_by_reason(refused),
+            "refused_metrics": [[metric, reason, count] for (reason, metric), count in refused.most_common(_SHOWN)],
             "seal_runs": keeper.done.runs if keeper else 0,
             "seal_failures": keeper.done.failures if keeper else 0,
             "seal_error": keeper.done.last_error if keeper else "",
             "torn_bytes": keeper.done.torn_bytes if keeper else 0,
             "quarantined": keeper.done.quarantined if keeper else 0,
+            "lost_segments": keeper.done.lost_segments if keeper else 0,
+            "lost_rows": keeper.done.lost_rows if keeper else 0,
+            "retained_rows": keeper.done.retained_rows if keeper else 0,
+            "reduced_rows": keeper.done.reduced_rows if keeper else 0,
+            "over_bytes": keeper.done.over_bytes if keeper else 0,
+            "damaged_segments": len(self._reader.intact),
         }
+
+    def explore(self, top: int = 10) -> "LakeStats":
+        """Return what the lake holds and what its series are made of; see :mod:`firstlight.app.lake_stats`."""
+        from firstlight.app.lake_stats import measure
+
+        return measure(self._layout.root, top=top)
+
+    def export(self, to: str, wanted: "ExportWanted") -> "ExportReport":
+        """Write rows into files; see :func:`firstlight.app.lake_export.export`."""
+        from firstlight.app.lake_export import export
+
+        return export(self._layout.root, to, wanted)
+
+    def backup(self, path: str | PathLike[str], *, link: bool = True) -> "BackupReport":
+        """Back the lake up into a directory; see :func:`firstlight.app.lake_backup.back_up`."""
+        from firstlight.app.lake_backup import back_up
+
+        return back_up(self._layout.root, path, link=link)
+
+    def compact(self) -> list[Merged]:
+        """Make every day one segment; see :func:`firstlight.app.upkeep.compact`."""
+        return upkeep.compact(self._layout.root)
+
+    def verify(self, *, repair: bool = True) -> Verified:
+        """Read every byte and compare; see :func:`firstlight.app.upkeep.verify`."""
+        return upkeep.verify(self._layout.root, repair=repair)
+
+    def retain(self, policy: Policy, now_ns: int) -> upkeep.Let:
+        """Let go what is too old now; see :func:`firstlight.app.upkeep.retain`."""
+        return upkeep.retain(self._layout.root, policy, now_ns)
+
+    def erase(self, selection: Selection, *, dry_run: bool = False, patience: Patience | None = None) -> Erased:
+        """Erase rows for good, those in this process's log too; see :func:`firstlight.app.upkeep.erase`."""
+        waits = patience or Patience(nudge=self._wal.rotate_if_due if self._wal else bool)
+        return upkeep.erase(self._layout.root, selection, dry_run=dry_run, patience=waits)
 
     def close(self) -> None:
         """Sync the log, stop the upkeep and close; further calls do nothing."""
@@ -280,12 +349,12 @@ class Lake:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self, writer: WalWriter, *, maintain: bool) -> None:
+    def _begin(self, writer: WalWriter, policy: Policy | None) -> None:
         view = self._reader.view()
         dead = (file for (name, _), file in view.files.items() if name != writer.name)
         in_logs = (batch_id for file in dead for batch_id in file.batch_ids if any(batch_id))
         self._recovered = view.snapshot.unanswered.union(in_logs)
         self._newest = newest(self._recovered)
-        if maintain:
-            self._keeper = Keeper(self._layout, writer)
+        if policy is not None:
+            self._keeper = Keeper(self._layout, writer, policy)
             self._keeper.start()

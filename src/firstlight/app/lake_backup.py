@@ -30,7 +30,7 @@ from firstlight.app.backup_files import (
     write_text,
 )
 from firstlight.errors import StorageError, Unavailable, UsageError
-from firstlight.store import lakehouse
+from firstlight.store import catalog, lakehouse
 from firstlight.store.catalog import Catalog, Snapshot
 from firstlight.store.layout import FileKey, FileLock, Layout, explain, sync_directory
 from firstlight.store.sweep import SIDECAR
@@ -38,8 +38,6 @@ from firstlight.store.wal import read_frames
 
 TRIES = 5
 """A segment may be replaced and swept while others are copied; what was copied stays, so the next try is short."""
-
-_BUSY_TIMEOUT_S = 30.0
 
 
 @dataclass
@@ -184,15 +182,8 @@ class _Backup:
 
     def _catalog(self, generation: Path) -> str:
         target = generation / CATALOG
-        source = f"{self.layout.catalog.as_uri()}?mode=ro"
-        try:
-            with (
-                closing(sqlite3.connect(source, uri=True, timeout=_BUSY_TIMEOUT_S)) as read,
-                closing(sqlite3.connect(target)) as write,
-            ):
-                read.backup(write)
-        except sqlite3.Error as error:
-            raise StorageError(f"cannot copy the catalog {self.layout.catalog}: {error}") from error
+        with catalog.opened(self.layout) as read, closing(sqlite3.connect(target)) as write:
+            read.backup(write)
         with open(target, "rb") as file:
             os.fsync(file.fileno())
         return digest_of(target)

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ EXACT_ROWS = 20_000_000
 
 CHANGES_SHOWN = 20
 
+_EXPLORED = ("series_id", "name", "labels")
+_SERIES_AT_ONCE = 50_000
 _MINUTES = 60
 _US_PER_MINUTE = 60_000_000
 _US_PER_DAY = 86_400_000_000
@@ -197,10 +200,12 @@ def measure(lake: str | PathLike[str], *, top: int = DEFAULT_TOP, now_ns: int | 
 
 
 def _series(held: Held) -> Iterator[pa.Table]:
-    yield schema.SERIES.empty_table()
-    yield from held.series_tables(["series_id", "name", "labels"])
+    yield schema.SERIES.empty_table().select(_EXPLORED)
+    yield from held.series_tables(_EXPLORED)
     for tail in held.files.values():
-        yield columns.series_table(tail.series.items())
+        definitions = iter(tail.series.items())
+        while portion := list(islice(definitions, _SERIES_AT_ONCE)):
+            yield columns.series_table(portion).select(_EXPLORED)
 
 
 def _table(held: Held, name: str) -> TableSize:

@@ -193,7 +193,9 @@ def shown_value(value: Any, secret: bool) -> Any:
         return _USER_IN_URL.sub(MASK, value)
     if isinstance(value, dict):
         return {key: shown_value(inner, secret) for key, inner in value.items()}
-    return value
+    if isinstance(value, tuple):
+        return tuple(shown_value(inner, secret) for inner in value)
+    return msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else value
 
 
 def _leaf(path: str, one: msgspec.structs.FieldInfo) -> Leaf:
@@ -235,8 +237,10 @@ def _own(given: Given | None, known: Mapping[str, Leaf], path: str) -> bool:
 
 
 def _split(leaf: Leaf, text: str) -> Any:
-    """Return the text of a variable as a list or a map where the setting is one."""
+    """Return the text of a variable as a list or a map where the setting is one; objects in a list are JSON."""
     kind = get_origin(_bare(leaf.type))
+    if kind is tuple and text.lstrip().startswith("[{"):
+        return json.loads(text)
     if kind is tuple:
         return [part.strip() for part in text.split(",") if part.strip()]
     if kind is not dict:

@@ -19,6 +19,7 @@ from firstlight.app.schedule import Periodic
 from firstlight.app.self_metrics import SelfMetrics
 from firstlight.app.settings import Resolved
 from firstlight.app.sources import Sources
+from firstlight.app.upkeep import policy_of
 from firstlight.assess.health import assess
 from firstlight.assess.packs import load_packs
 from firstlight.errors import FirstlightError
@@ -154,6 +155,7 @@ class Platform:
             limits=LakeLimits(
                 memory_limit_bytes=settings.limits.query_memory_bytes, time_limit_s=settings.limits.query_time_s
             ),
+            policy=policy_of(settings.lake),
         )
         return cls(
             resolved,

@@ -40,8 +40,21 @@ LAKE_METRICS = (
     LakeMetric("syncs", "firstlight_syncs_total", Kind.COUNTER, "Times the log waited for the disk."),
     LakeMetric("seal_runs", "firstlight_seal_runs_total", Kind.COUNTER, "Times logs were sealed."),
     LakeMetric("seal_failures", "firstlight_seal_failures_total", Kind.COUNTER, "Times sealing failed."),
+    LakeMetric(
+        "refused_samples",
+        "firstlight_refused_samples_total",
+        Kind.COUNTER,
+        "Samples of new series beyond a limit.",
+        label="reason",
+    ),
     LakeMetric("torn_bytes", "firstlight_torn_bytes_total", Kind.COUNTER, "Bytes cut from torn ends of logs.", "By"),
     LakeMetric("quarantined", "firstlight_quarantined_files_total", Kind.COUNTER, "Damaged log files put aside."),
+    LakeMetric("lost_segments", "firstlight_lost_segments_total", Kind.COUNTER, "Damaged segments put aside."),
+    LakeMetric("lost_rows", "firstlight_lost_rows_total", Kind.COUNTER, "Rows in them."),
+    LakeMetric("retained_rows", "firstlight_retired_rows_total", Kind.COUNTER, "Rows that were too old."),
+    LakeMetric("reduced_rows", "firstlight_budget_rows_total", Kind.COUNTER, "Rows that the disk budget took."),
+    LakeMetric("over_bytes", "firstlight_over_budget_bytes", Kind.GAUGE, "What the budget still lacks.", "By"),
+    LakeMetric("damaged_segments", "firstlight_damaged_segments_count", Kind.GAUGE, "Damaged segments left out."),
 )
 
 
@@ -85,7 +98,7 @@ class SelfMetrics:
                 counter.inc(label, by=0)  # a figure that was never anything but missing cannot be judged
         self._lake_stats = lake_stats
         self._lake = [(metric, _instrument(registry, metric)) for metric in LAKE_METRICS]
-        self._lake_seen: dict[str, float] = {}
+        self._lake_seen: dict[tuple[str, ...], float] = {}
         self._process = psutil.Process()
         self._memory = registry.gauge("process_resident_memory_bytes", "Memory in use.", unit="By")
         self._cpu = registry.counter("process_cpu_seconds_total", "Processor time used.", unit="s")
@@ -118,8 +131,9 @@ class SelfMetrics:
         if isinstance(instrument, Gauge):
             instrument.set(value, *labels)
         else:
-            instrument.inc(*labels, by=value - self._lake_seen.get(instrument.name, 0.0))
-            self._lake_seen[instrument.name] = value
+            key = (instrument.name, *labels)
+            instrument.inc(*labels, by=value - self._lake_seen.get(key, 0.0))
+            self._lake_seen[key] = value
 
 
 def _instrument(registry: Registry, metric: LakeMetric) -> Counter | Gauge:

@@ -30,6 +30,7 @@ from firstlight.app.otel_variables import from_otel
 from firstlight.app.recording import RecordingSettings
 from firstlight.app.settings_file import from_file
 from firstlight.errors import ConfigError
+from firstlight.model import parse_selector
 
 DEFAULT_PORT = 4318
 DEFAULT_FILE = "firstlight.toml"
@@ -60,13 +61,52 @@ class HubSettings(Group, frozen=True):
     ] = ()
 
 
+class SeriesDays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the samples of some series stay."""
+
+    match: Annotated[str, Meta(description='which series: name{label="value"}')]
+    days: Annotated[float, Meta(ge=0, description="days they stay; 0 forever")]
+
+
+def _with_selectors(rules: tuple[SeriesDays, ...]) -> tuple[SeriesDays, ...]:
+    for rule in rules:
+        parse_selector(rule.match)
+    return rules
+
+
+class RetentionSettings(Group, frozen=True):
+    """How long rows stay, in days; 0 is forever."""
+
+    events_days: Annotated[float, Meta(ge=0, description="days that events stay; 0 forever")] = 7.0
+    metrics_days: Annotated[
+        float, Meta(ge=0, description="days that samples and exponential histograms stay; 0 forever")
+    ] = 30.0
+    spans_days: Annotated[float, Meta(ge=0, description="days that spans stay; 0 forever")] = 7.0
+    findings_days: Annotated[float, Meta(ge=0, description="days that findings stay; 0 forever")] = 365.0
+    audit_days: Annotated[float, Meta(ge=0, description="days that the record of actions stays; 0 forever")] = 365.0
+    rollup_1m_days: Annotated[float, Meta(ge=0, description="days that sums by the minute stay; 0 forever")] = 180.0
+    rollup_1h_days: Annotated[float, Meta(ge=0, description="days that sums by the hour stay; 0 forever")] = 730.0
+    series: Annotated[
+        tuple[SeriesDays, ...],
+        Meta(
+            description="other days for the samples of some series, each `match` and `days`; "
+            "most matchers win, then most days",
+            extra={"check": _with_selectors},
+        ),
+    ] = ()
+
+
 class LakeSettings(Group, frozen=True):
-    """How the lake keeps what it is given."""
+    """How the lake keeps what it is given, and for how long."""
 
     durability: Annotated[
         Literal["always", "interval", "never"],
         Meta(description="when a write is on the disk: before the answer, within a second, or when the system likes"),
     ] = "always"
+    disk_budget_bytes: Annotated[
+        int, Meta(ge=0, description="size that the data directory keeps to by dropping the oldest days; 0 for any")
+    ] = 0
+    retention: RetentionSettings = RetentionSettings()
 
 
 class HostSettings(Group, frozen=True):

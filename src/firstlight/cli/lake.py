@@ -1,10 +1,10 @@
-"""``firstlight lake``: look into a data directory, and carry rows in and out of it."""
+"""``firstlight lake``: look into a data directory, look after it, and carry rows in and out of it."""
 
 from importlib import import_module
 
 import click
 
-VERBS = ("stats", "export", "import", "backup", "restore")
+VERBS = ("stats", "export", "import", "backup", "restore", "compact", "verify", "retain", "erase")
 """Each is a module ``lake_<verb>`` beside this one with a ``command``; only the one that is asked for is loaded."""
 
 
@@ -23,6 +23,18 @@ class Verbs(click.Group):
         return command
 
 
-@click.group("lake", cls=Verbs)
+_HELP = """Look into a data directory, look after it, carry rows in and out of it; a hub may be writing to it meanwhile.
+
+\b
+Examples:
+  firstlight lake stats --data ./lake
+  firstlight lake export everything.jsonl.zst --data ./lake
+  firstlight lake import telemetry/ --data ./other
+  firstlight lake backup /mnt/nas/lake --data ./lake
+  firstlight lake verify --data ./lake
+"""
+
+
+@click.group("lake", cls=Verbs, help=_HELP)
 def command() -> None:
-    """Look into a data directory, and carry rows in and out of it; a hub may be writing to it meanwhile."""
+    """Hold the commands together."""

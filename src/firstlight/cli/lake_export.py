@@ -76,8 +76,8 @@ def _plan(target: str, options: dict[str, Any]) -> "Plan":
     from firstlight.app.exports.wanted import Wanted as Plan
     from firstlight.app.lake_export import format_of
     from firstlight.app.moments import parse_moment
-    from firstlight.app.selector import parse_selector
     from firstlight.model import named
+    from firstlight.model.selector import parse_selector
 
     now_ns = time.time_ns()
     matchers = (*map(parse_selector, options["selectors"]), *(tuple(named(name)) for name in options["metrics"]))

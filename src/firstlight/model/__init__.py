@@ -5,6 +5,7 @@ from firstlight.model.health import Health, HealthPart, HealthReport, HealthStat
 from firstlight.model.level import Level, level_name, parse_level
 from firstlight.model.matcher import Matcher, MatchOp, named
 from firstlight.model.resource import Resource
+from firstlight.model.selector import parse_selector
 from firstlight.model.series import Kind, Series
 from firstlight.model.signals import (
     Batch,
@@ -44,5 +45,6 @@ __all__ = [
     "level_name",
     "named",
     "parse_level",
+    "parse_selector",
     "state_of",
 ]

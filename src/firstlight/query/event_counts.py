@@ -33,7 +33,7 @@ def count_events(reader: LakeReader, start_ns: int, end_ns: int, by: Sequence[st
 
     def read(view: View) -> Counts:
         begin_us, end_us = start_ns // _NS_PER_US, (end_ns - 1) // _NS_PER_US
-        segments = (s for s in view.snapshot.segments.get("events", ()) if s.touches(begin_us, end_us))
+        segments = reader.sealed("events", view, begin_us, end_us)
         found: Counts = Counter()
         for segment in segments:
             found.update(reader.events.counts(segment, columns, start_ns, end_ns))

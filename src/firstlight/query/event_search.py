@@ -31,8 +31,8 @@ _PORTION_BYTES = 16 * 2**20
 """Text that is looked through at once; bounds memory."""
 
 _FIRST_PORTION_BLOCKS, _PORTION_BLOCKS = 16, 64
-_VIEW_TRIES = 5
 _NS_PER_US = 1000
+_TAIL_ROWS = 16_384
 _PLACE_BITS = 32
 _IN_TAIL = -1
 
@@ -119,26 +119,23 @@ class EventSearcher:
 
         Raises:
             QueryError: it took too long or was cancelled, or the limit is out of bounds.
-            CorruptSegment: a segment is damaged.
+            StorageError: segments cannot be read.
         """
         if not 0 < wanted.limit <= MAX_LIMIT:
             raise QueryError(f"the limit must be between 1 and {MAX_LIMIT:,}")
         check = patience.watch()
-        for _ in range(_VIEW_TRIES):
-            try:
-                return self._search(wanted, self._reader.view(), check)
-            except FileNotFoundError:
-                # A segment was merged into another one before it was opened.
-                check()
-        raise QueryError("segments were replaced faster than they could be read; try again")
+        return self._reader.reading(lambda view: self._search(wanted, view, check))
 
     def _search(self, wanted: EventSearch, view: View, check: Callable[[], None]) -> tuple[pa.Table, bool]:
+        check()
         tail, segments = self._reader.tail_table("events", view), _touched(view, wanted)
         newest = Newest(wanted.limit + 1)
-        newest.add(_IN_TAIL, tail.select(wanted.deciding), wanted.hits(tail), np.arange(tail.num_rows))
+        _look_through_tail(wanted, tail.select(wanted.deciding), newest, check)
         for number, segment in enumerate(segments):
             if newest.has_nothing_before(segment.end_us):
                 break
+            if not self._reader.intact.is_whole("events", segment):
+                continue
             with self._segments.opened(segment) as blocks:
                 _look_through(wanted, blocks, partial(newest.add, number), newest.has_nothing_before, check)
         hits = newest.hits(wanted.limit)
@@ -163,6 +160,17 @@ def _touched(view: View, wanted: EventSearch) -> list[Segment]:
     return sorted(found, key=lambda segment: -segment.end_us)
 
 
+def _look_through_tail(wanted: EventSearch, tail: pa.Table, newest: Newest, check: Callable[[], None]) -> None:
+    """Look through the tail from its last rows back; they are the newest, but for a few."""
+    newest_us = np.maximum.accumulate(tail["time"].cast(pa.int64()).to_numpy())
+    for begin in range((tail.num_rows - 1) // _TAIL_ROWS * _TAIL_ROWS, -1, -_TAIL_ROWS):
+        check()
+        rows = tail.slice(begin, _TAIL_ROWS)
+        newest.add(_IN_TAIL, rows, wanted.hits(rows), np.arange(begin, begin + rows.num_rows))
+        if begin and newest.has_nothing_before(int(newest_us[begin - 1])):
+            return
+
+
 def _look_through(
     wanted: EventSearch,
     blocks: Blocks,
@@ -173,7 +181,7 @@ def _look_through(
     """Look through one segment from its newest block back."""
     numbers = _possible(wanted, blocks)
     sizes = blocks.inflated_bytes(wanted.deciding)
-    for portion in _portions(numbers[::-1].tolist(), sizes, _FIRST_PORTION_BLOCKS):
+    for portion in portions(numbers[::-1].tolist(), sizes, _FIRST_PORTION_BLOCKS):
         check()
         ascending = portion[::-1]
         table, counts = blocks.read(wanted.deciding, ascending)
@@ -193,7 +201,7 @@ def _possible(wanted: EventSearch, blocks: Blocks) -> Any:
     return np.flatnonzero(possible)
 
 
-def _portions(numbers: Sequence[int], sizes: Any, first: int) -> Iterator[list[int]]:
+def portions(numbers: Sequence[int], sizes: Any, first: int) -> Iterator[list[int]]:
     """Yield ``numbers`` in turn, twice as many each time, as long as their sizes keep within bounds."""
     portion: list[int] = []
     most, size = first, 0
@@ -220,7 +228,7 @@ def _rows_at(blocks: Blocks, columns: Sequence[str], addresses: Any) -> pa.Table
     order = np.argsort(addresses)
     numbers, places = addresses[order] >> _PLACE_BITS, addresses[order] & ((1 << _PLACE_BITS) - 1)
     pieces = []
-    for portion in _portions(np.unique(numbers).tolist(), blocks.inflated_bytes(columns), _PORTION_BLOCKS):
+    for portion in portions(np.unique(numbers).tolist(), blocks.inflated_bytes(columns), _PORTION_BLOCKS):
         table, counts = blocks.read(columns, portion)
         own = (numbers >= portion[0]) & (numbers <= portion[-1])
         starts = np.cumsum(counts) - counts

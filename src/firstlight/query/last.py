@@ -77,6 +77,8 @@ def _look(reader: LakeReader, view: View, newest: _Newest, ids: Any, before_ns: 
     for rank, segment in sorted(segments, key=lambda one: one[1].end_us, reverse=True):
         if newest.oldest_ns() >= (segment.end_us + 1) * _NS_PER_US:
             return
+        if not reader.intact.is_whole("samples", segment):
+            continue
         if before_ns is None or (segment.end_us + 1) * _NS_PER_US <= before_ns:
             newest.take(reader.samples.last(segment), rank)
         elif segment.begin_us * _NS_PER_US < before_ns:

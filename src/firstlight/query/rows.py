@@ -17,13 +17,17 @@ class RowSet:
         table: the rows.
         types: the columns' SQL types.
         truncated: there was more than the limit.
+        warnings: what is missing in the answer, for people.
     """
 
-    def __init__(self, table: pa.Table, types: Sequence[str], *, truncated: bool = False) -> None:
+    def __init__(
+        self, table: pa.Table, types: Sequence[str], *, truncated: bool = False, warnings: Sequence[str] = ()
+    ) -> None:
         self._table = table
         self.columns: Sequence[str] = list(table.column_names)
         self.types = types
         self.truncated = truncated
+        self.warnings = tuple(warnings)
 
     def __len__(self) -> int:
         return int(self._table.num_rows)

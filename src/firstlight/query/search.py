@@ -67,9 +67,13 @@ class EventFinder:
             QueryError: the text is empty, the search took too long, or ``cancel`` was set.
             CorruptSegment: a segment is damaged.
         """
-        wanted = _search(text, 0 if start_ns is None else start_ns, _FOREVER_NS if end_ns is None else end_ns, options)
+        wanted = _search(text, *_stretch(start_ns, end_ns), options)
         table, more = self._searcher.run(wanted, Patience(self._time_limit_s, cancel))
         return _as_sql_shows(table, more)
+
+
+def _stretch(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
+    return 0 if start_ns is None else start_ns, _FOREVER_NS if end_ns is None else end_ns
 
 
 def _search(text: str, start_ns: int, end_ns: int, options: SearchOptions) -> EventSearch:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from firstlight.errors import QueryError
 from firstlight.query.rows import RowSet
+from firstlight.query.time_range import EVER, time_range_us
 from firstlight.store.reader import LakeReader, View, confined_database
 from firstlight.store.schema import REPEATED_TEXT, TIME
 
@@ -20,6 +21,9 @@ DEFAULT_TIME_LIMIT_S = 30.0
 INTERRUPT_AGAIN_S = 0.05
 _POLL_S = 0.05
 _FETCH_ROWS = 4096
+_FEW_SEGMENTS = 4
+"""With more, it is worth looking which of them a statement needs."""
+
 Params = Sequence[Any] | Mapping[str, Any] | None
 _ALLOWED = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _TIME_NS = "epoch_us(time) * 1000 + ns"
@@ -82,9 +86,12 @@ class SqlEngine:
         _check(query)
         until = _Until(self.time_limit_s if time_limit_s is None else time_limit_s, cancel)
         with self._database(memory_limit_bytes) as database:
-            return self._reader.reading(
+            answer = self._reader.reading(
                 lambda view: self._answer(database, _Statement(query, params, limit), view, until)
             )
+        tables = sorted({table for name in _named(query) for table in TABLES[name]})
+        answer.warnings = self._reader.intact.warnings(self._reader.catalog.snapshot(), tables)
+        return answer
 
     @contextmanager
     def _database(self, memory_limit_bytes: int | None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -102,7 +109,7 @@ class SqlEngine:
     ) -> RowSet:
         with database.cursor() as cursor, _stopwatch(cursor, until):
             try:
-                self._prepare(cursor, statement.query, view)
+                self._prepare(cursor, statement, view)
                 given = [statement.params] if statement.params else []
                 cursor.execute(statement.query, *given)
                 return _fetch(cursor, statement.limit)
@@ -121,24 +128,27 @@ class SqlEngine:
             finally:
                 cursor.interrupt()  # closing waits for what still runs
 
-    def _prepare(self, cursor: duckdb.DuckDBPyConnection, query: str, view: View) -> None:
-        text = query.lower()
-        for name in TABLES:
-            if name in text:
-                self._define(cursor, name, view)
+    def _prepare(self, cursor: duckdb.DuckDBPyConnection, statement: "_Statement", view: View) -> None:
+        named = _named(statement.query)
+        within_us = EVER
+        if any(len(view.snapshot.segments.get(TABLES[name][0], ())) > _FEW_SEGMENTS for name in named):
+            within_us = time_range_us(cursor, statement.query, statement.params, named)
+        for name in named:
+            self._define(cursor, name, view, within_us)
 
-    def _define(self, cursor: duckdb.DuckDBPyConnection, name: str, view: View) -> None:
+    def _define(self, cursor: duckdb.DuckDBPyConnection, name: str, view: View, within_us: tuple[int, int]) -> None:
         for table in TABLES[name]:
             rows = self._reader.series_table(view) if table == "series" else self._reader.tail_table(table, view)
             cursor.register(f"arrow_{table}", rows)
             cursor.execute(f"CREATE OR REPLACE TEMP VIEW tail_{table} AS {_plain_scan(table, rows.schema)}")
-        cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_VIEWS[name](self._rows(TABLES[name][0], view))}")
+        rows_of = self._rows(TABLES[name][0], view, within_us)
+        cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_VIEWS[name](rows_of)}")
 
-    def _rows(self, table: str, view: View) -> str:
+    def _rows(self, table: str, view: View, within_us: tuple[int, int]) -> str:
         """Return a statement for the sealed rows and the tail's rows of ``table``."""
-        sealed = self._reader.segments(table, view)
         if table == "series":
             return "FROM tail_series"
+        sealed = self._reader.segments(table, view, *within_us)
         if table == "samples":
             return f"SELECT {_SAMPLE} FROM {sealed} UNION ALL SELECT series_id, time, ns, value FROM tail_samples"
         return f"FROM {sealed} UNION ALL FROM tail_{table}"
@@ -201,6 +211,12 @@ def _raise_if_replaced(view: View) -> None:
     """Raise FileNotFoundError when a segment of ``view`` is gone: what failed may work with a newer view."""
     for segment in chain.from_iterable(view.snapshot.segments.values()):
         Path(segment.path).stat()
+
+
+def _named(query: str) -> list[str]:
+    """Return the tables that a statement may speak of."""
+    text = query.lower()
+    return [name for name in TABLES if name in text]
 
 
 def _plain_scan(table: str, columns: pa.Schema) -> str:

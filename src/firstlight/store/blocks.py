@@ -1,6 +1,6 @@
 """A segment of events, read a few blocks of rows at a time."""
 
-import mmap
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -66,11 +66,11 @@ class SegmentBlocks:
             FileNotFoundError: it was replaced.
             CorruptSegment: it is damaged.
         """
-        with open(segment.path, "rb") as file, _mapped(file.fileno(), segment.path) as data:
-            known = self._sidecar(segment.path, data)
-            yield _RowGroups(segment) if known is None else _Pages(segment.path, data, known)
+        with open(segment.path, "rb", buffering=0) as file:
+            known = self._sidecar(segment.path, file.fileno())
+            yield _RowGroups(segment) if known is None else _Pages(segment.path, file.fileno(), known)
 
-    def _sidecar(self, path: str, data: mmap.mmap) -> Sidecar | None:
+    def _sidecar(self, path: str, descriptor: int) -> Sidecar | None:
         with self._lock:
             known = self._known.get(path)
             if known is not None:
@@ -80,7 +80,8 @@ class SegmentBlocks:
             known = sidecar.decode(sidecar.path_of(path).read_bytes())
         except (OSError, Unusable):
             return None
-        if (known.segment_bytes, known.footer_crc) != (len(data), sidecar.footer_crc(data)):
+        size_bytes = os.fstat(descriptor).st_size
+        if (known.segment_bytes, known.footer_crc) != (size_bytes, sidecar.footer_crc(descriptor, size_bytes)):
             return None
         self._remember(path, known)
         return known
@@ -97,9 +98,9 @@ class SegmentBlocks:
 class _Pages:
     """Blocks by the pages that a sidecar names."""
 
-    def __init__(self, path: str, data: mmap.mmap, known: Sidecar) -> None:
+    def __init__(self, path: str, descriptor: int, known: Sidecar) -> None:
         self._path = path
-        self._data = data
+        self._descriptor = descriptor
         self._known = known
         self._names = [name for name, _ in known.pages.columns]
         self.begins_us = known.begins_us
@@ -109,12 +110,19 @@ class _Pages:
         return np.ones(len(self.begins_us), bool) if text is None else text.candidates(needle, ignore_case=ignore_case)
 
     def inflated_bytes(self, columns: Sequence[str]) -> Any:
-        return self._known.pages.pages[:, [self._names.index(name) for name in columns], _INFLATED].sum(axis=1)
+        places = [self._names.index(name) for name in columns if name not in self._known.constants]
+        return self._known.pages.pages[:, places, _INFLATED].sum(axis=1)
 
     def read(self, columns: Sequence[str], numbers: Sequence[int]) -> tuple[pa.Table, Any]:
+        known = self._known
+        counts = known.pages.rows[list(numbers)]
         with _damage_named(self._path):
-            table = pages.carve(self._data, self._known.pages, columns, numbers)
-            return _as_in_the_lake(table, self._known.time_unit), self._known.pages.rows[list(numbers)]
+            varying = [name for name in columns if name not in known.constants]
+            table = _as_in_the_lake(pages.carve(self._descriptor, known.pages, varying, numbers), known.time_unit)
+        rows = int(counts.sum())
+        found = dict(zip(table.column_names, table.columns, strict=True))
+        found |= {name: _repeated(name, known.constants[name], rows) for name in columns if name in known.constants}
+        return pa.table({name: found[name] for name in columns}), counts
 
 
 class _RowGroups:
@@ -145,11 +153,12 @@ class _RowGroups:
         return _as_in_the_lake(table.select(columns), ""), np.array([self._groups[n].num_rows for n in numbers])
 
 
-def _mapped(descriptor: int, path: str) -> mmap.mmap:
-    try:
-        return mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
-    except ValueError as error:
-        raise CorruptSegment(f"segment {path} is empty; see 'firstlight lake verify'") from error
+def _repeated(column: str, value: str | int, rows: int) -> pa.Array:
+    """Return one value as a column of ``rows`` rows."""
+    kind = schema.EVENTS.field(column).type
+    if pa.types.is_string(kind):
+        return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([value], kind))
+    return pa.array(np.full(rows, value, kind.to_pandas_dtype()))
 
 
 def _begin_us(column: Any) -> int | None:

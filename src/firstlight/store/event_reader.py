@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from firstlight.store import schema
 from firstlight.store.catalog import Segment
 from firstlight.store.footer import FOOTER_ROW_GROUP_BYTES, Footer
 from firstlight.store.kept import Kept
@@ -85,7 +86,7 @@ class EventReader:
 
 def count(rows: pa.Table, by: Sequence[str], start_ns: int, end_ns: int) -> Counts:
     """Return how many of ``rows`` with ``start_ns <= time < end_ns`` have each combination of values."""
-    times_ns = rows["time"].cast(pa.int64()).to_numpy() * _NS_PER_US + rows["ns"].to_numpy()
+    times_ns = rows["time"].cast(schema.TIME).cast(pa.int64()).to_numpy() * _NS_PER_US + rows["ns"].to_numpy()
     return _counted(*_codes(rows, by), (times_ns >= start_ns) & (times_ns < end_ns))
 
 
@@ -121,5 +122,5 @@ def _counted(codes: Any, values: list[list[Any]], inside: Any) -> Counts:
 
 
 def _texts(footer: Footer, by: Sequence[str]) -> list[str]:
-    schema = footer.metadata.schema.to_arrow_schema()
-    return [name for name in by if pa.types.is_string(schema.field(name).type)]
+    columns = footer.metadata.schema.to_arrow_schema()
+    return [name for name in by if pa.types.is_string(columns.field(name).type)]

@@ -15,6 +15,7 @@ from firstlight.errors import CorruptSegment
 FOOTER_ROW_GROUP_BYTES = 4096
 """What pyarrow's form of a row group's footer takes in memory, about."""
 
+_TICKS_US = {"us": 1, "ms": 1000}
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
 
 
@@ -26,8 +27,9 @@ class Footer:
         path: of the file.
         metadata: pyarrow's.
         rows: ``(g,)`` int64, of each.
-        low: the least value of a column in each, ``(g,)`` int64.
+        low: the least value of a column in each, ``(g,)`` int64; times are microseconds.
         high: the greatest.
+        tick_us: how many microseconds the file's times count in.
     """
 
     path: str
@@ -35,6 +37,7 @@ class Footer:
     rows: Any
     low: dict[str, Any]
     high: dict[str, Any]
+    tick_us: int
 
     @classmethod
     def of(cls, path: str, columns: Sequence[str]) -> "Footer":
@@ -48,9 +51,14 @@ class Footer:
             metadata = pq.read_metadata(path)
             places = {metadata.schema.column(at).name: at for at in range(metadata.num_columns)}
             groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
-            limits = {name: np.array([_limits(group, places[name]) for group in groups]) for name in columns}
-        low, high = ({name: found.reshape(-1, 2)[:, at] for name, found in limits.items()} for at in (0, 1))
-        return cls(path, metadata, np.array([group.num_rows for group in groups], np.int64), low, high)
+            tick_us = _TICKS_US[metadata.schema.to_arrow_schema().field("time").type.unit]
+            units = {"time": tick_us}
+            limits = {
+                name: np.array([_limits(group, places[name], units.get(name, 1)) for group in groups]).reshape(-1, 2)
+                for name in columns
+            }
+        low, high = ({name: found[:, at] for name, found in limits.items()} for at in (0, 1))
+        return cls(path, metadata, np.array([group.num_rows for group in groups], np.int64), low, high, tick_us)
 
     def read(self, groups: Sequence[int], columns: Sequence[str], read_dictionary: Sequence[str] = ()) -> pa.Table:
         """Return columns of row groups; raises like :meth:`of`.
@@ -81,8 +89,8 @@ def reading(path: str) -> Iterator[None]:
         raise CorruptSegment(f"cannot read segment {name}: {error}; 'firstlight lake verify' says more") from error
 
 
-def _limits(group: Any, column: int) -> tuple[int, int]:
+def _limits(group: Any, column: int, unit: int) -> tuple[int, int]:
     statistics = group.column(column).statistics
     if statistics is None or not statistics.has_min_max:
         return _LEAST, _GREATEST
-    return statistics.min_raw, statistics.max_raw
+    return statistics.min_raw * unit, statistics.max_raw * unit

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from firstlight.store import schema
 from firstlight.store.growing import ranges
-from firstlight.store.runs import NO_RUNS, Runs, by_series, within
+from firstlight.store.runs import NO_RUNS, Runs, within
+from firstlight.store.sorting import Samples, ordered
 
 _NS_PER_US = 1000
 _MANY_PIECES = 32
@@ -16,7 +17,7 @@ _MANY_PIECES = 32
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Samples sorted by series and time; equal ones in the order in which they came.
+    """Samples sorted by series and time; of two of one series and moment only the one that came later.
 
     Attributes:
         ids: ``(k,)`` int64, ascending, each once.
@@ -65,6 +66,7 @@ class HotSamples:
         self._blocks: list[Block] = []
         self._fresh: list[pa.Table] = []
         self.rows = 0
+        """How many came."""
 
     def add(self, table: pa.Table) -> None:
         """Take more samples, in the tail's schema."""
@@ -73,7 +75,10 @@ class HotSamples:
             self.rows += table.num_rows
 
     def table(self) -> pa.Table:
-        """Return all samples, in no order but that equal ones come in the order of their arrival."""
+        """Return all samples, in no order but that those of one series and moment come in the order of their arrival.
+
+        Of such samples only the later one is left once they have been in the same block.
+        """
         if len(self._fresh) > _MANY_PIECES:
             self._fresh = [pa.concat_tables(self._fresh).combine_chunks()]
         sealed = [block.rows for block in self._blocks]
@@ -90,25 +95,14 @@ class HotSamples:
 
 
 def _sorted(pieces: list[pa.Table]) -> Block:
-    ids, micros, rest, values = (
-        np.concatenate([_numpy(piece, name) for piece in pieces]) for name in schema.TAIL_SAMPLES.names
-    )
-    grouping = by_series(ids)
-    order = grouping.order
-    if not _ascends(micros[order] * _NS_PER_US + rest[order], grouping.starts):
-        order = np.lexsort((rest, micros, ids))
-    columns = [column[order] for column in (ids, micros, rest, values)]
-    arrays = [pa.array(column).cast(kind) for column, kind in zip(columns, schema.TAIL_SAMPLES.types, strict=True)]
+    columns = (np.concatenate([_numpy(piece, name) for piece in pieces]) for name in schema.TAIL_SAMPLES.names)
+    samples = ordered(Samples(*columns))
+    arrays = [pa.array(column).cast(kind) for column, kind in zip(samples, schema.TAIL_SAMPLES.types, strict=True)]
     rows = pa.Table.from_arrays(arrays, schema=schema.TAIL_SAMPLES)
-    return Block(grouping.ids, grouping.starts, rows, *columns[1:])
+    starts = np.flatnonzero(np.concatenate(([True], samples.ids[1:] != samples.ids[:-1])))
+    return Block(samples.ids[starts], np.append(starts, len(samples.ids)), rows, *samples[1:])
 
 
 def _numpy(table: pa.Table, name: str) -> Any:
     column = table.column(name)
     return (column.cast(pa.int64()) if name == "time" else column).to_numpy()
-
-
-def _ascends(times_ns: Any, starts: Any) -> bool:
-    steps = np.diff(times_ns)
-    steps[starts[1:-1] - 1] = 0
-    return bool((steps >= 0).all())

@@ -41,6 +41,7 @@ class SeriesIndex:
         self._lock = threading.RLock()
         self._positions = NumberMap()
         self._ids = GrowingArray(np.int64)
+        self._marks = GrowingArray(np.int64)
         self._texts = Texts()
         self._columns = {name: GrowingArray(np.int32) for name in _TEXTS}
         self._terms = Terms(self._texts)
@@ -57,9 +58,10 @@ class SeriesIndex:
 
     def add(self, definitions: Iterable[tuple[int, Series]]) -> None:
         """Remember series; the first definition of an identity stays."""
-        given = list(definitions)
-        for at in range(0, len(given), _ADD_AT_ONCE):
-            self.add_table(columns.series_table(given[at : at + _ADD_AT_ONCE]))
+        entries = iter(definitions)
+        while some := list(islice(entries, _ADD_AT_ONCE)):
+            with self._lock:
+                self._add(some)
 
     def add_table(self, table: pa.Table) -> None:
         """Remember series given as rows of the ``series`` table."""
@@ -147,11 +149,27 @@ class SeriesIndex:
         texts = pa.array(self._texts.decode(used.tolist()), pa.string())
         return pa.DictionaryArray.from_arrays(pa.array(which, pa.int32()), texts)
 
+    def _add(self, entries: Sequence[tuple[int, Series]]) -> None:
+        """Add what is not there yet; every log file defines its series again, so most of it usually is."""
+        ids = np.fromiter((series_id for series_id, _ in entries), np.int64, len(entries))
+        marks = np.fromiter((_mark(series) for _, series in entries), np.int64, len(entries))
+        positions = self._positions.find(ids)
+        is_known = positions >= 0
+        is_known[is_known] = self._marks.all[positions[is_known]] == marks[is_known]
+        rest = np.flatnonzero(~is_known)
+        if not len(rest):
+            return
+        before = self.collisions
+        self.add_table(columns.series_table(entries[at] for at in rest.tolist()))
+        if self.collisions == before:
+            self._marks.all[self._positions.find(ids[rest])] = marks[rest]
+
     def _append(self, rows: "_Rows", fresh: Any) -> None:
         first = len(self._ids)
         positions = np.arange(first, first + len(fresh), dtype=np.int32)
         self._positions.add(rows.ids[fresh], positions)
         self._ids.append(rows.ids[fresh])
+        self._marks.append(np.zeros(len(fresh), np.int64))
         for name, column in self._columns.items():
             column.append(rows.codes[name][fresh])
         lengths, labels = rows.labels_of(fresh)
@@ -250,6 +268,11 @@ class _Rows:
         """Return how many labels each of ``rows`` has, and their terms row after row."""
         lengths = self._lengths[rows]
         return lengths, self._terms[ranges(self._starts[rows], lengths)]
+
+
+def _mark(series: Series) -> int:
+    """Return a number that two series share by chance only."""
+    return hash((series.name, series.field, series.labels, series.service, series.session_id, series.scope))
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

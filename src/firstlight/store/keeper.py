@@ -9,10 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from firstlight.errors import FirstlightError
+from firstlight.model import Batch, Resource
 from firstlight.store import maintain
 from firstlight.store.catalog import Catalog
 from firstlight.store.layout import Layout
+from firstlight.store.policy import Policy
+from firstlight.store.upkeep_events import SERVICE, event_of
 from firstlight.store.wal import WalWriter
 
 _TICK_S = 1.0
@@ -33,6 +38,12 @@ class Done:
         swept_bytes: size of the files that were removed.
         torn_bytes: left at the ends of logs by crashes.
         quarantined: log files with damage inside.
+        lost_segments: that were set aside since they are damaged.
+        lost_rows: in them.
+        retained_rows: that went since they were too old.
+        reduced_rows: that went since the lake was too large.
+        over_bytes: what it was too large by when nothing more could go.
+        busy: the last one left the work to another process.
         last_error: why the last one failed; empty when it did not.
     """
 
@@ -43,6 +54,12 @@ class Done:
     swept_bytes: int = 0
     torn_bytes: int = 0
     quarantined: int = 0
+    lost_segments: int = 0
+    lost_rows: int = 0
+    retained_rows: int = 0
+    reduced_rows: int = 0
+    over_bytes: int = 0
+    busy: bool = False
     last_error: str = ""
 
     def add(self, told: Mapping[str, Any]) -> None:
@@ -55,6 +72,15 @@ class Done:
             self.merged_segments += compacted["segments"]
         if swept := told.get("swept"):
             self.swept_bytes += swept["bytes"]
+        if retained := told.get("retained"):
+            self.retained_rows += retained["rows"]
+        if reduced := told.get("reduced"):
+            self.reduced_rows += reduced["rows"]
+            self.over_bytes = reduced["over_bytes"]
+        if lost := told.get("lost"):
+            self.lost_segments += 1
+            self.lost_rows += lost["rows"]
+        self.busy = bool(told.get("busy"))
 
 
 class Keeper:
@@ -63,13 +89,19 @@ class Keeper:
     Another process that maintains the same lake at the same moment makes ours do nothing; when it dies, ours takes
     over.
 
+    Args:
+        layout: the lake.
+        wal: this process's log; what must not go unnoticed is recorded there, too.
+        policy: what may go.
+
     Attributes:
         done: what was done so far.
     """
 
-    def __init__(self, layout: Layout, wal: WalWriter) -> None:
+    def __init__(self, layout: Layout, wal: WalWriter, policy: Policy = maintain.KEEP_ALL) -> None:
         self._layout = layout
         self._wal = wal
+        self._policy = policy
         self._catalog = Catalog(layout)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="firstlight-keeper", daemon=True)
@@ -109,14 +141,15 @@ class Keeper:
     def _look(self) -> float:
         """Have done what is due; return the seconds until the next look."""
         try:
-            if not maintain.is_due(self._layout, self._catalog):
+            if not maintain.is_due(self._layout, self._catalog, self._policy):
                 return _LOOK_EVERY_S
         except (OSError, FirstlightError) as error:
             return self._failed(str(error))
         return self._maintain()
 
     def _maintain(self) -> float:
-        command = [sys.executable, "-m", "firstlight.store.maintain", str(self._layout.root)]
+        policy = msgspec.json.encode(self._policy).decode()
+        command = [sys.executable, "-m", "firstlight.store.maintain", str(self._layout.root), policy]
         try:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         except OSError as error:
@@ -145,11 +178,25 @@ class Keeper:
             return self._failed(complaint.strip().rpartition("\n")[2])
         self.done.runs += 1
         self.done.last_error = ""
-        return 0.0
+        return _LOOK_EVERY_S if self.done.busy else 0.0
 
     def _read(self, lines: Any) -> None:
         for line in lines:
-            self.done.add(json.loads(line))
+            told = json.loads(line)
+            self.done.add(told)
+            self._record(told)
+
+    def _record(self, told: Mapping[str, Any]) -> None:
+        """Put into the lake what whoever looks at it later must know."""
+        event = event_of(told, time.time_ns())
+        if event is None:
+            return
+        batch = Batch(Resource(service=SERVICE))
+        batch.events.append(event)
+        try:
+            self._wal.append([batch])
+        except FirstlightError as error:
+            self.done.last_error = str(error)
 
     def _failed(self, reason: str) -> float:
         self.done.failures += 1

@@ -6,8 +6,13 @@
     DIR/data/main/TABLE/*.parquet sealed segments
     DIR/wal/WRITER/lock           held by the living writer
     DIR/wal/WRITER/00000001.wal   its log files, in order
-    DIR/quarantine/               log files with bytes that fail their checksum
-    DIR/keeper.lock               held by whoever seals
+    DIR/wal/WRITER/rotate         asks it to begin a new one
+    DIR/quarantine/               log files and segments with bytes that fail their checksum
+    DIR/suspects/                 names of segments that somebody could not read
+    DIR/keeper.lock               held by whoever changes what the lake consists of
+    DIR/keeper.wanted             held by who waits for that
+    DIR/retained.json             when retention last went through the segments
+    DIR/forgotten                 changes when definitions of series are taken out
     DIR/staging/ DIR/spill/       files of the moment: segments being written, large queries
 """
 
@@ -34,7 +39,11 @@ class Layout:
         self.data = self.root / "data"
         self.wal = self.root / "wal"
         self.quarantine = self.root / "quarantine"
+        self.suspects = self.root / "suspects"
         self.keeper_lock = self.root / "keeper.lock"
+        self.keeper_wanted = self.root / "keeper.wanted"
+        self.retained = self.root / "retained.json"
+        self.forgotten = self.root / "forgotten"
         self.staging = self.root / "staging"
         self.spill = self.root / "spill"
 

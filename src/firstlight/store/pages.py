@@ -8,7 +8,7 @@ small Parquet file in memory, which Arrow then reads: every encoding, compressio
 Source: https://parquet.apache.org/docs/file-format/
 """
 
-import mmap
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -130,10 +130,16 @@ def _number(struct: Any, field: int) -> int:
     return value
 
 
-def carve(file: mmap.mmap, pages: PageMap, columns: Sequence[str], blocks: Sequence[int]) -> pa.Table:
-    """Return ``columns`` of the rows in ``blocks`` (ascending numbers); numbers and times in their physical types.
+def carve(descriptor: int, pages: PageMap, columns: Sequence[str], blocks: Sequence[int]) -> pa.Table:
+    """Return ``columns`` of the rows in ``blocks``; numbers and times in their physical types.
 
     Text that the file has in dictionaries comes as dictionaries.
+
+    Args:
+        descriptor: of the open file.
+        pages: where its pages lie.
+        columns: names.
+        blocks: ascending numbers.
 
     Raises:
         OSError: a page fails its checksum or does not inflate (Arrow's errors are ``OSError``).
@@ -144,14 +150,14 @@ def carve(file: mmap.mmap, pages: PageMap, columns: Sequence[str], blocks: Seque
     by_group = [list(own) for _, own in groupby(blocks, lambda block: int(pages.groups[block]))]
     parts = [
         # Pages with a dictionary need that of their row group; others can all stand in one.
-        _carved(file, pages, [i for i in wanted if in_dictionaries[i]], by_group),
-        _carved(file, pages, [i for i in wanted if not in_dictionaries[i]], [list(blocks)]),
+        _carved(descriptor, pages, [i for i in wanted if in_dictionaries[i]], by_group),
+        _carved(descriptor, pages, [i for i in wanted if not in_dictionaries[i]], [list(blocks)]),
     ]
     found = {name: column for part in parts for name, column in zip(part.column_names, part.columns, strict=True)}
     return pa.table({name: found[name] for name in columns})
 
 
-def _carved(file: mmap.mmap, pages: PageMap, columns: Sequence[int], groups: Sequence[Sequence[int]]) -> pa.Table:
+def _carved(descriptor: int, pages: PageMap, columns: Sequence[int], groups: Sequence[Sequence[int]]) -> pa.Table:
     """Return columns (by number) of some blocks, which become as many row groups as they come in."""
     if not columns:
         return pa.table({})
@@ -161,7 +167,7 @@ def _carved(file: mmap.mmap, pages: PageMap, columns: Sequence[int], groups: Seq
         chunks = []
         for column in columns:
             spans = _spans(pages, blocks, column)
-            parts += [file[begin : begin + size] for begin, size, _ in spans]
+            parts += [os.pread(descriptor, size, begin) for begin, size, _ in spans]
             chunks.append(_chunk_footer(pages.columns[column], spans, at, rows, len(spans) > len(blocks)))
             at += sum(size for _, size, _ in spans)
         footers.append((rows, chunks))

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
-from firstlight.errors import StorageError
+from firstlight.errors import CorruptSegment, StorageError
 from firstlight.store import schema
-from firstlight.store.catalog import Catalog, Snapshot
+from firstlight.store.catalog import Catalog, Segment, Snapshot
 from firstlight.store.event_reader import EventReader
 from firstlight.store.hot import Block
 from firstlight.store.index import SeriesIndex
+from firstlight.store.intact import Intact
 from firstlight.store.layout import FileKey, Layout
 from firstlight.store.runs import NO_RUNS, Runs, merged
 from firstlight.store.segment_reader import SegmentReader
@@ -60,16 +61,25 @@ class LakeReader:
         self.database = confined_database(layout, memory_limit_bytes, threads)
         self.samples = SegmentReader()
         self.events = EventReader()
+        self.intact = Intact(layout)
         self._lock = threading.Lock()
         self._index = SeriesIndex()
         self._indexed_segments: set[str] = set()
         self._indexed_logs: dict[FileKey, int] = {}
+        self._indexed_at_ns = self._forgotten_ns()
 
     def view(self) -> View:
         """Look at the logs first and the catalog after: a file sealed in between is then taken from the catalog."""
         files = self.tail.refresh()
-        snapshot = self.catalog.snapshot()
+        snapshot = self.intact.without_damaged(self.catalog.snapshot())
         return View(snapshot, {key: file for key, file in files.items() if key not in snapshot.sealed})
+
+    def sealed(self, table: str, view: View, begin_us: int | None = None, end_us: int | None = None) -> list[Segment]:
+        """Return the segments of ``table`` that are whole; see :meth:`segments`."""
+        begin_us = _OLDEST_US if begin_us is None else begin_us
+        end_us = _NEWEST_US if end_us is None else end_us
+        found = view.snapshot.segments.get(table, ())
+        return self.intact.whole_ones(table, (segment for segment in found if segment.touches(begin_us, end_us)))
 
     def segments(self, table: str, view: View, begin_us: int | None = None, end_us: int | None = None) -> str:
         """Return SQL for the sealed rows of ``table``: something that can follow FROM.
@@ -80,28 +90,30 @@ class LakeReader:
             begin_us: leave out segments that end before; only for tables with times.
             end_us: leave out segments that begin after.
         """
-        found = view.snapshot.segments.get(table, ())
-        begin_us = _OLDEST_US if begin_us is None else begin_us
-        end_us = _NEWEST_US if end_us is None else end_us
-        paths = [segment.path for segment in found if segment.touches(begin_us, end_us)]
+        paths = [segment.path for segment in self.sealed(table, view, begin_us, end_us)]
         if not paths:
             nothing = ", ".join(f'NULL::{schema.SQL_TYPES[c.type]} AS "{c.name}"' for c in schema.TABLES[table])
             return f"(SELECT {nothing} WHERE false)"
         return _parquet(paths)
 
     def reading(self, read: Callable[[View], T]) -> T:
-        """Return what ``read`` returns for the newest view; again when a segment was replaced meanwhile.
+        """Return what ``read`` returns for the newest view; again when a segment was replaced or is damaged.
 
         Raises:
-            StorageError: segments that the catalog names are not there.
+            StorageError: segments cannot be read, though they are there and whole.
         """
-        missing: FileNotFoundError | None = None
+        problem: Exception | None = None
         for _ in range(_TRIES):
+            view = self.view()
             try:
-                return read(self.view())
+                return read(view)
             except FileNotFoundError as error:
-                missing = error
-        raise StorageError(f"a segment is missing; 'firstlight lake verify' says more: {missing}") from missing
+                problem = error
+            except CorruptSegment as error:
+                problem = error
+                if not self.intact.look_at(view.snapshot):
+                    break
+        raise StorageError(f"cannot read a segment; 'firstlight lake verify' says more: {problem}") from problem
 
     def runs(self, view: View, ids: Any, start_ns: int, end_ns: int) -> Runs:
         """Return the samples of series ``ids`` (int64, ascending) with ``start_ns <= time < end_ns``.
@@ -115,7 +127,7 @@ class LakeReader:
         if not len(ids):
             return NO_RUNS
         begin_us, end_us = start_ns // 1000, (end_ns - 1) // 1000
-        segments = (s for s in view.snapshot.segments.get("samples", ()) if s.touches(begin_us, end_us))
+        segments = self.sealed("samples", view, begin_us, end_us)
         sealed = [self.samples.runs(segment, ids, start_ns, end_ns) for segment in segments]
         return merged([*sealed, *(block.runs(ids, start_ns, end_ns) for block in self.blocks(view))])
 
@@ -149,14 +161,24 @@ class LakeReader:
         self.database.close()
 
     def _index_segments(self, view: View) -> None:
-        known = self._indexed_segments
-        fresh = [segment.path for segment in view.snapshot.segments.get("series", ()) if segment.path not in known]
+        segments = self.sealed("series", view)
+        if (forgotten := self._forgotten_ns()) != self._indexed_at_ns:
+            self._index, self._indexed_segments, self._indexed_logs = SeriesIndex(), set(), {}
+            self._indexed_at_ns = forgotten
+        fresh = [segment.path for segment in segments if segment.path not in self._indexed_segments]
         if fresh:
             with self.database.cursor() as cursor:
                 rows = cursor.execute(f"FROM {_parquet(fresh)}").to_arrow_table()
             self._index.add_table(rows)
             self._indexed_segments.update(fresh)
             self._indexed_logs = {key: count for key, count in self._indexed_logs.items() if key in view.files}
+
+    def _forgotten_ns(self) -> int:
+        """Return when definitions of series were last taken out of the lake; 0 for never."""
+        try:
+            return os.stat(self.layout.forgotten).st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
 
 def _parquet(paths: Sequence[str]) -> str:

@@ -7,7 +7,6 @@ whether they still say what the samples say: they do as long as the day has that
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from firstlight.store import merge, schema
 from firstlight.store.catalog import Segment, Snapshot
+from firstlight.store.checksum import without_sum
 from firstlight.store.commit import commit
 from firstlight.store.compact import QUIET_S, US_PER_DAY
 from firstlight.store.layout import Layout
@@ -169,7 +169,7 @@ def _worth_while(samples: Samples) -> list[str]:
 
 
 def _writer(layout: Layout, table: str, work: Work) -> SegmentWriter:
-    name = Path(work.samples.path).name
+    name = without_sum(work.samples.path)
     return SegmentWriter(table, layout.staging / f"{table}-{name}", layout.table_dir(table) / name)
 
 
@@ -182,4 +182,4 @@ def _by_day(snapshot: Snapshot) -> dict[int, list[tuple[str, str]]]:
 
 
 def _same_name(path: str, other: str) -> bool:
-    return Path(path).name == Path(other).name
+    return without_sum(path) == without_sum(other)

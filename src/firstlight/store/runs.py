@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from firstlight.store.growing import ranges
 
 _FEW_RUNS = 64
-_RADIX_SORTED = 2**16  # numpy sorts 16-bit numbers in linear time
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +33,6 @@ class Runs:
 
 
 NO_RUNS = Runs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """Rows grouped by series.
-
-    Attributes:
-        ids: ``(k,)`` int64, ascending, each once.
-        starts: ``(k + 1,)`` where the rows of each begin.
-        order: ``(n,)`` the rows series after series, in their own order within one.
-    """
-
-    ids: Any
-    starts: Any
-    order: Any
-
-
-def by_series(ids: Any) -> Grouping:
-    """Group rows by series in about linear time; ``ids`` is ``(n,)`` int64."""
-    encoded = pa.array(ids).dictionary_encode()
-    found, codes = encoded.dictionary.to_numpy(), encoded.indices.to_numpy()
-    ascending = np.argsort(found)
-    rank = np.empty(len(found), np.int32)
-    rank[ascending] = np.arange(len(found), dtype=np.int32)
-    codes = rank[codes]
-    counts = np.bincount(codes, minlength=len(found))
-    starts = np.concatenate(([0], np.cumsum(counts)))
-    small = codes.astype(np.uint16) if len(found) < _RADIX_SORTED else codes
-    return Grouping(found[ascending], starts, np.argsort(small, kind="stable"))
 
 
 def between(run: Runs, start_ns: int, end_ns: int) -> Runs:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from firstlight.store import encoding, schema, sidecar
+from firstlight.store.checksum import SummedFile, with_sum
 from firstlight.store.commit import NewSegment
 from firstlight.store.layout import sync_directory
 from firstlight.store.pages import BLOCK_ROWS
@@ -137,7 +138,7 @@ class SegmentWriter:
 
     def __enter__(self) -> Self:
         self._staging.parent.mkdir(exist_ok=True)
-        self._file = open(self._staging, "wb")
+        self._file = SummedFile(self._staging)
         encodings = _COLUMN_ENCODINGS.get(self.name, {})
         self._writer = pq.ParquetWriter(
             self._file,
@@ -178,6 +179,8 @@ class SegmentWriter:
             if error is not None:
                 self._staging.unlink(missing_ok=True)
         if error is None:
+            if self._use != "apart":
+                self._target = with_sum(self._target, self._file.crc32)
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._staging.replace(self._target)
             if self._beside is not None:

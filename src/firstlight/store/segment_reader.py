@@ -28,7 +28,7 @@ class _Group:
     Attributes:
         ids: ``(k,)`` its series, ascending.
         starts: ``(k + 1,)`` where each begins.
-        micros: ``(n,)``.
+        ticks: ``(n,)`` times as the file counts them, in units of ``tick_ns``.
         rest: ``(n,)`` nanoseconds; None when all are 0.
         whole: ``(n,)`` int64 and ``divisor`` ``(n,)`` int32: the exact values; nothing where ``is_exact`` is False.
         double: ``(n,)`` float64, the others.
@@ -37,7 +37,8 @@ class _Group:
 
     ids: Any
     starts: Any
-    micros: Any
+    ticks: Any
+    tick_ns: int
     rest: Any
     whole: Any
     divisor: Any
@@ -60,7 +61,7 @@ class _Group:
         return Runs(self.ids, np.ones(len(rows), np.int64), self._times_ns(rows), self._values(rows))
 
     def _times_ns(self, rows: Any) -> Any:
-        times_ns = self.micros[rows] * _NS_PER_US
+        times_ns = self.ticks[rows] * self.tick_ns
         return times_ns if self.rest is None else times_ns + self.rest[rows]
 
     def _values(self, rows: Any) -> Any:
@@ -134,10 +135,11 @@ class SegmentReader:
 
 def _read(footer: Footer, group: int) -> _Group:
     has_rest = footer.low["ns"][group] != 0 or footer.high["ns"][group] != 0
-    return _decoded(footer.read([group], [name for name in _COLUMNS if name != "ns" or has_rest]))
+    table = footer.read([group], [name for name in _COLUMNS if name != "ns" or has_rest])
+    return _decoded(table, footer.tick_us * _NS_PER_US)
 
 
-def _decoded(table: pa.Table) -> _Group:
+def _decoded(table: pa.Table, tick_ns: int) -> _Group:
     columns = {name: table.column(name).combine_chunks() for name in table.column_names}
     ids = _raw(columns["series_id"], np.int64)
     firsts = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1])))
@@ -145,6 +147,7 @@ def _decoded(table: pa.Table) -> _Group:
         ids[firsts],
         np.append(firsts, len(ids)),
         _raw(columns["time"], np.int64),
+        tick_ns,
         _raw(columns["ns"], np.int16) if "ns" in columns else None,
         _raw(columns["value_int"], np.int64),
         _raw(columns["value_divisor"], np.int32),

@@ -1,8 +1,8 @@
 """The file beside a segment of events that makes searching it quick: ``X.idx`` beside ``X.parquet``.
 
-It holds where the segment's pages lie (:mod:`firstlight.store.pages`), when each block begins, and the trigrams of its
-texts (:mod:`firstlight.store.text_index`).  All of it can be had from the segment, so a sidecar that is missing,
-damaged or not of this segment costs time only.
+It holds where the segment's pages lie (:mod:`firstlight.store.pages`), when each block begins, what is the same in all
+rows, and the trigrams of its texts (:mod:`firstlight.store.text_index`).  All of it can be had from the segment, so a
+sidecar that is missing, damaged or not of this segment costs time only.
 
 Layout: magic, version, CRC-32 of what follows (begun with its inflated length), both lengths; then zstd over a line of
 JSON and the arrays that it names.
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from firstlight.store import schema, text_index
@@ -37,6 +38,7 @@ _VERSION = 1
 _HEAD = struct.Struct("<4sHxxIIQ")  # magic, version, CRC-32, stored bytes, inflated bytes
 _LEVEL = 3
 _TAIL_BYTES = 8
+_FEW_ROWS = 64
 _MAX_INFLATED_BYTES = 2**30
 
 
@@ -53,6 +55,7 @@ class Sidecar:
         footer_crc: CRC-32 of that segment's footer.
         time_unit: of its column ``time``: ``us`` or ``ms``.
         pages: where its pages lie.
+        constants: columns with one value in all rows, and that value.
         begins_us: the time of each block's first row, microseconds, int64.
         texts: the index of each indexed column.
         bytes: what it takes in memory.
@@ -62,6 +65,7 @@ class Sidecar:
     footer_crc: int
     time_unit: str
     pages: PageMap
+    constants: Mapping[str, str | int]
     begins_us: Any
     texts: Mapping[str, TextIndex]
     bytes: int = 0
@@ -79,6 +83,7 @@ class Builder:
         self._begins: list[Any] = []
         self._rows: list[int] = []
         self._texts = {name: text_index.Builder(BLOCK_ROWS) for name in INDEXED}
+        self._constants: dict[str, str | int] | None = None
 
     def add(self, table: pa.Table) -> None:
         """Add the rows of the next row groups; only the last one of a piece may have fewer rows than a full one."""
@@ -87,6 +92,9 @@ class Builder:
         self._rows += [min(BLOCK_ROWS, table.num_rows - begin) for begin in begins]
         for name, text in self._texts.items():
             text.add(table[name])
+        if table.num_rows:
+            known = _first_values(table) if self._constants is None else self._constants
+            self._constants = {name: value for name, value in known.items() if _is_always(table[name], value)}
 
     def sidecar(self, segment: Path) -> Sidecar:
         """Return the sidecar of ``segment``, which holds the rows added.
@@ -97,13 +105,13 @@ class Builder:
         """
         with open(segment, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
             pages = page_map(data, pq.read_metadata(segment))
-            size, crc = len(data), footer_crc(data)
+            size, crc = len(data), footer_crc(file.fileno(), len(data))
         if pages.rows.tolist() != self._rows:
             raise NotInBlocks("other rows than were indexed")
         time = pq.read_schema(segment).field("time")
         begins = np.concatenate(self._begins)
         texts = {name: text.index() for name, text in self._texts.items()}
-        return Sidecar(size, crc, time.type.unit, pages, begins, texts)
+        return Sidecar(size, crc, time.type.unit, pages, self._constants or {}, begins, texts)
 
     def write(self, segment: Path) -> int:
         """Write the sidecar of ``segment``, which holds the rows added, beside it; synced.
@@ -127,10 +135,24 @@ class Builder:
         return len(data)
 
 
-def footer_crc(segment: mmap.mmap) -> int:
-    """Return the CRC-32 of a Parquet file's footer, which tells segments apart."""
-    size = int.from_bytes(segment[-_TAIL_BYTES : -_TAIL_BYTES // 2], "little")
-    return zlib.crc32(segment[max(0, len(segment) - _TAIL_BYTES - size) :])
+def _first_values(table: pa.Table) -> dict[str, str | int]:
+    columns = [column for column in table.column_names if column != "time"]
+    return {name: value for name in columns if (value := table[name][0].as_py()) is not None}
+
+
+def _is_always(column: pa.ChunkedArray, value: str | int) -> bool:
+    # Most columns that vary do so within a few rows.
+    for rows in (column.slice(0, _FEW_ROWS), column):
+        if rows.null_count or not pc.all(pc.equal(rows, value)).as_py():
+            return False
+    return True
+
+
+def footer_crc(descriptor: int, size_bytes: int) -> int:
+    """Return the CRC-32 of the footer of a Parquet file of that size, which tells segments apart."""
+    footer_bytes = int.from_bytes(os.pread(descriptor, 4, max(0, size_bytes - _TAIL_BYTES)), "little")
+    begin = max(0, size_bytes - _TAIL_BYTES - footer_bytes)
+    return zlib.crc32(os.pread(descriptor, size_bytes - begin, begin))
 
 
 def encode(sidecar: Sidecar) -> bytes:
@@ -141,6 +163,7 @@ def encode(sidecar: Sidecar) -> bytes:
         "footer_crc": sidecar.footer_crc,
         "time_unit": sidecar.time_unit,
         "columns": sidecar.pages.columns,
+        "constants": sidecar.constants,
         "texts": list(sidecar.texts),
         "arrays": {name: [array.dtype.str, *array.shape] for name, array in arrays.items()},
     }
@@ -216,4 +239,4 @@ def _decoded(plain: bytes) -> Sidecar:
     }
     begins = np.cumsum(arrays["begins_us"])
     known = header["segment_bytes"], header["footer_crc"], header["time_unit"]
-    return Sidecar(*known, pages, begins, texts, len(plain) + pages.pages.nbytes)
+    return Sidecar(*known, pages, header["constants"], begins, texts, len(plain) + pages.pages.nbytes)

@@ -54,8 +54,13 @@ def is_due(layout: Layout, grace_s: float = GRACE_S) -> bool:
         return database.execute(f"{_REPLACED} LIMIT 1", (_before(grace_s),)).fetchone() is not None
 
 
-def sweep(layout: Layout, grace_s: float = GRACE_S) -> Swept:
+def sweep(layout: Layout, grace_s: float = GRACE_S, abandoned_s: float = ABANDONED_S) -> Swept:
     """Remove segments that were replaced at least ``grace_s`` ago, and what else nobody can ask for any more.
+
+    Args:
+        layout: the lake.
+        grace_s: seconds that a replaced segment stays.
+        abandoned_s: age of a file of ours that nobody registered; who holds the keeper lock knows that nobody will.
 
     Raises:
         StorageError: the catalog cannot be written; nothing was removed.
@@ -66,7 +71,7 @@ def sweep(layout: Layout, grace_s: float = GRACE_S) -> Swept:
         replaced = _forget_replaced(database, layout, _before(grace_s))
         _forget_snapshots(database, layout, _before(grace_s))
     known = _registered(layout)
-    return _removed([*replaced, *_abandoned(layout, known)])
+    return _removed([*replaced, *_abandoned(layout, known, abandoned_s)])
 
 
 def _forget_replaced(database: sqlite3.Connection, layout: Layout, before: str) -> list[Path]:
@@ -101,13 +106,19 @@ def _registered(layout: Layout) -> set[str]:
     return {str(layout.table_dir(table) / path) if is_relative else path for table, path, is_relative in rows}
 
 
-def _abandoned(layout: Layout, known: set[str]) -> list[Path]:
+def _abandoned(layout: Layout, known: set[str], age_s: float) -> list[Path]:
     """Return files of crashes: segments written and never registered, and segments half written."""
     folders = [layout.table_dir(table) for table in schema.TABLES]
     written = [path for folder in folders if folder.is_dir() for path in folder.glob("*.parquet")]
     staged = list(layout.staging.glob("*")) if layout.staging.is_dir() else []
-    limit_s = time.time() - ABANDONED_S
-    return [path for path in [*written, *staged] if str(path) not in known and _is_older(path, limit_s)]
+    now_s = time.time()
+    left = [path for path in [*written, *staged] if str(path) not in known]
+    return [path for path in left if _is_older(path, now_s - (ABANDONED_S if _is_theirs(path) else age_s))]
+
+
+def _is_theirs(path: Path) -> bool:
+    """Return whether another engine wrote the file, and may be about to register it."""
+    return path.name.startswith("ducklake-")
 
 
 def _is_older(path: Path, limit_s: float) -> bool:

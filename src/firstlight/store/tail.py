@@ -18,6 +18,7 @@ from firstlight.store.wal import read_frames
 
 _SMALL_PIECES = 32
 _PORTION_BYTES = 2**20
+_LEAST_SERIES_BYTES = 20  # a number of nine bytes and nine more fields
 
 
 class FileTail:
@@ -29,6 +30,7 @@ class FileTail:
         self.damaged = False
         self.batch_ids: list[bytes] = []
         self._series: list[bytes] = []
+        self._series_bytes = 0
         self._rows: list[bytes] = []
         self._samples = HotSamples()
         self._tables: dict[str, _Growing] = {name: _Growing() for name in _ROW_TABLES}
@@ -46,6 +48,7 @@ class FileTail:
         sections = [unpack(frame.payload) for frame in frames]
         self.batch_ids += [frame.batch_id for frame in frames]
         self._series += [bytes(section.series) for section in sections if section.series]
+        self._series_bytes += sum(len(section.series) for section in sections)
         self._rows += [bytes(section.rows) for section in sections if section.rows]
         self._samples.add(columns.samples_table(sections))
 
@@ -63,6 +66,11 @@ class FileTail:
     def definitions(self) -> int:
         """How many pieces of definitions it holds; see :meth:`series_since`."""
         return len(self._series)
+
+    @property
+    def series_at_most(self) -> int:
+        """A bound of how many series it defines, known without decoding them."""
+        return self._series_bytes // _LEAST_SERIES_BYTES
 
     def series_since(self, piece: int) -> Iterator[tuple[int, Series]]:
         """Yield the series of its pieces of definitions from number ``piece`` on."""

@@ -30,6 +30,8 @@ _HEADER = struct.Struct("<II")
 DEFAULT_ROTATE_BYTES = 16 * 2**20
 DEFAULT_ROTATE_S = 900.0
 _SYNC_INTERVAL_S = 1.0
+ROTATE = "rotate"
+"""A file of this name in a writer's directory asks the writer to begin a new log, so that the present one is sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,14 @@ class WalWriter:
             self.sync()
 
     def rotate_if_due(self) -> bool:
-        """Begin a new file when the present one is old or large enough; return whether it did."""
+        """Begin a new file when the present one is old or large enough, or somebody asked; return whether it did."""
         with self._write_lock:
             if self._fd < 0 or self._size <= len(MAGIC):
                 return False
-            if self._size < self._rotate_bytes and time.monotonic() - self._opened_at < self._rotate_s:
+            asked = self.layout.wal / self.name / ROTATE
+            if asked.exists():
+                asked.unlink(missing_ok=True)
+            elif self._size < self._rotate_bytes and time.monotonic() - self._opened_at < self._rotate_s:
                 return False
             self._rotate()
             return True

@@ -98,7 +98,10 @@ class HistoryWriter:
         pieces = list(self._pieces(wanted))
         ids, times, values = (np.concatenate(columns) for columns in zip(*pieces, strict=True))
         order = np.lexsort((times, ids))
-        ids, times, values = ids[order], times[order], values[order]
+        ids, times = ids[order], times[order]
+        # Of two samples of one moment the later written one counts; the order is stable.
+        last = np.append((ids[1:] != ids[:-1]) | (times[1:] != times[:-1]), np.ones(min(1, len(ids)), bool))
+        ids, times, values = ids[last], times[last], values[order][last]
         edges = np.searchsorted(ids, wanted), np.searchsorted(ids, wanted, side="right")
         return {
             number: Run(self._series[number], times[start:stop].tolist(), values[start:stop].tolist())

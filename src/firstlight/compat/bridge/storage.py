@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
+import duckdb
+
 from firstlight.app.forks import restart_in_children
 from firstlight.app.group_commit import GroupCommit
 from firstlight.app.identity import identity, sender
@@ -60,9 +62,9 @@ class Storage:
 
     def restart(self) -> None:
         """Begin anew in a forked child."""
-        # The threads of its database are the parent's: whoever destroyed it here, if only at the end, would wait for
-        # them for ever.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._lake))
+        if self._lake is not None:
+            _never_destroy(self._lake)
+            _never_destroy(duckdb.default_connection())
         self._group.restart()
         self._begin()
 
@@ -158,6 +160,14 @@ class Storage:
             self.problem = str(error)
             raise
         self.problem = ""
+
+
+def _never_destroy(inherited: object) -> None:
+    """Let a database of the parent's be in a forked child: its threads are not there, and its end would wait for them.
+
+    DuckDB's default connection, on which statements are parsed, is one, too.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 
 def _series_of(session_id: str) -> Callable[[str, tuple[tuple[str, str], ...], str], tuple[Series, int]]:
