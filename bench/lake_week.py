@@ -40,9 +40,10 @@ At rest:    all below the directory counts, as bytes per sample without, per eve
             lies beside them; of VictoriaMetrics all but its caches, of Prometheus a snapshot.
 Reopening:  a new process, from its start until it has the last hour of a series ("in all"); then, cold as well, the last
             value of each series; its peak memory after it has asked all questions three times.
-Questions:  {REPEATS} a turn, each about another series, metric or host than the one before; the median counts.  Servers are asked
-            on a connection that stays open, until the last byte is there; what is in it is read later.  VictoriaMetrics
-            may not answer from earlier answers (nocache).  All answers are compared with what was stored.
+Questions:  {REPEATS} a turn, each about another series, metric or range than the one before, and asked twice.  "ms" is the median
+            of the second times, as the bars are meant; "another" that of the first times.  Servers are asked on a
+            connection that stays open, until the last byte is there; what is in it is read later.  VictoriaMetrics may
+            not answer from earlier answers (nocache).  All answers are compared with what was stored.
 half hot:   the second half lies in segments as they were sealed, not merged, and the last three hours in logs.
 """  # noqa: E501
 
@@ -153,23 +154,26 @@ def _asking_server(question: Question, store: Shared[ServerWeek]) -> Running:
 
 
 class _Asking:
-    """Asks one store one question after another and compares what it says."""
+    """Asks one store one question after another, each twice, and compares what it says."""
 
     def __init__(self, days: int, ask: Callable[[Asked], Any], check: Callable[[Asked, Any], None]) -> None:
         self._days, self._ask, self._check = days, ask, check
         self._number = 0
 
     def turn(self) -> Figures:
-        took_s: list[float] = []
+        new_s: list[float] = []
+        again_s: list[float] = []
         gc.collect()
         for _ in range(REPEATS):
             asked = Asked(self._days, self._number)
             self._number += 1
-            began_s = time.perf_counter()
-            found = self._ask(asked)
-            took_s.append(time.perf_counter() - began_s)
-            self._check(asked, found)
-        return {"ms": 1000 * median(took_s), "worst ms": 1000 * max(took_s)}
+            for took_s in (new_s, again_s):
+                began_s = time.perf_counter()
+                found = self._ask(asked)
+                took_s.append(time.perf_counter() - began_s)
+                self._check(asked, found)
+        medians = {"ms": median(again_s), "ms, another": median(new_s), "worst ms": max(new_s)}
+        return {name: 1000 * seconds for name, seconds in medians.items()}
 
 
 def _reopening(stores: Mapping[str, Shared[Any]]) -> Group:
