@@ -47,6 +47,12 @@ def find(*names: str) -> str:
     return found
 
 
+def peak_bytes(pid: int) -> int:
+    """Return the most memory that a process had resident at once so far."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
 class _Server:
     """A server that takes HTTP posts; ``write`` is one request on a connection that is opened when first needed."""
 
@@ -61,8 +67,9 @@ class _Server:
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=log)
-        atexit.register(self._end)
-        self._status = psutil.Process(self._process.pid)
+        atexit.register(self.end)
+        self.pid = self._process.pid
+        self._status = psutil.Process(self.pid)
         self._await_answer()
         self._socket: socket.socket | None = None
 
@@ -73,7 +80,10 @@ class _Server:
         raise NotImplementedError
 
     def prepare(self, piece: Rows) -> bytes:
-        body = self.body(piece)
+        return self.request(self.body(piece))
+
+    def request(self, body: bytes) -> bytes:
+        """Return the whole request that carries ``body``, as ``write`` takes it."""
         head = f"POST {self.write_path} HTTP/1.1\r\nHost: {self.address}\r\n{self.write_headers}"
         return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
@@ -106,7 +116,7 @@ class _Server:
         finally:
             if self._socket is not None:
                 self._socket.close()
-            self._end()
+            self.end()
         assert found == len(sent), f"sent {len(sent)}, stored {found}"
 
     def read(self, series: int) -> Sequence[float]:
@@ -116,6 +126,10 @@ class _Server:
     def _count(self, metric: int) -> int:
         found = self._query(f"sum(count_over_time({workload.metric_name(metric)}[1y]))")
         return int(found[0]["value"][1]) if found else 0
+
+    def peak_bytes(self) -> int:
+        """Return the most memory that was resident at once so far."""
+        return peak_bytes(self.pid)
 
     def _query(self, question: str) -> Any:
         path = f"/api/v1/query?{urllib.parse.urlencode({'query': question, 'time': _AFTER_ALL_S})}"
@@ -134,15 +148,16 @@ class _Server:
                 self.get("/metrics")
             except OSError:
                 if time.monotonic() > until_s or self._process.poll() is not None:
-                    self._end()
+                    self.end()
                     said = (self.folder / "log").read_text(errors="replace").strip().rpartition("\n")[2]
                     raise Missing(f"{type(self).__name__} does not answer: {said}") from None
                 time.sleep(0.1)
             else:
                 return
 
-    def _end(self) -> None:
-        atexit.unregister(self._end)
+    def end(self) -> None:
+        """End the process."""
+        atexit.unregister(self.end)
         self._process.terminate()
         self._process.wait()
 
@@ -253,7 +268,7 @@ def _time_series(index: int, samples: list[Any]) -> bytes:
 
 
 def _labels(index: int) -> bytes:
-    pairs = ("__name__", workload.metric_name(index % METRICS)), ("host", workload.host_name(index // METRICS))
+    pairs = workload.labels(index)
     return b"".join(_field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in pairs)
 
 

@@ -68,6 +68,11 @@ def host_name(host: int) -> str:
     return f"host{host:02d}"
 
 
+def labels(index: int) -> list[tuple[str, str]]:
+    """Return the labels of a series by its index, as Prometheus has them."""
+    return [("__name__", metric_name(index % METRICS)), ("host", host_name(index // METRICS))]
+
+
 @cache
 def definitions() -> list[tuple[int, Series]]:
     """Return identity and definition of each series by its index."""

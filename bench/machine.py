@@ -2,6 +2,8 @@
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,28 @@ def facts(packages: tuple[str, ...]) -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {package: _version(package) for package in packages},
     }
+
+
+@contextmanager
+def on_cores(count: int | None) -> Iterator[None]:
+    """Keep this process, all of its threads, and whatever it starts on the last ``count`` of its cores meanwhile."""
+    if count is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    _keep_on(set(sorted(before)[-count:]))
+    try:
+        yield
+    finally:
+        _keep_on(before)
+
+
+def _keep_on(cores: set[int]) -> None:
+    for thread in os.listdir("/proc/self/task"):
+        try:
+            os.sched_setaffinity(int(thread), cores)
+        except ProcessLookupError:
+            continue
 
 
 def _version(package: str) -> str | None:

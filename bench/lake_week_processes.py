@@ -1,0 +1,145 @@
+"""What ``lake_week`` learns from processes of their own: memory while taking in, reopening, doing nothing."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from bench import lake_week_data as week
+from bench.harness import Figures
+from bench.lake_servers import peak_bytes
+from bench.lake_week_taker import FIRST, ROWS
+from bench.lake_workload import SERIES
+
+MEGABYTE = 1e6
+_NS_PER_MS = 1_000_000
+_SAMPLES_PER_HOUR = 3_600_000 // week.STEP_MS
+_PARTS = 8
+_LOOK_EVERY_S = 0.02
+_IDLE_S = 20.0
+_CALMS_DOWN_S = 20.0
+MEMORY_DAYS = 2
+
+
+def memory_while_taking_in() -> Figures:
+    """Have days taken in by a process that does nothing else; return its peak memory and that of its maintenance."""
+    folder = tempfile.mkdtemp(prefix="firstlight-bench-memory-")
+    command = [sys.executable, "-m", "bench.lake_week_taker", folder]
+    try:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            children = Children(process.pid)
+            for day in range(MEMORY_DAYS):
+                for part in range(_PARTS):
+                    _send(process.stdin, *week.day(day).part(part, _PARTS))
+            process.stdin.close()
+            taker_bytes = int(process.stdout.readline())
+            children.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    most = {"takes in": taker_bytes / MEGABYTE, "maintains": children.peak_bytes / MEGABYTE}
+    return {**{f"{what}, MB": peak for what, peak in most.items()}, "both, MB": sum(most.values())}
+
+
+def _send(pipe: Any, times_ms: Any, values: Any) -> None:
+    times_ns = times_ms * _NS_PER_MS
+    for at in range(len(values)):
+        for first in range(0, SERIES, ROWS):
+            part = slice(first, first + ROWS)
+            columns = (np.ascontiguousarray(rows[at, part]).tobytes() for rows in (times_ns, values))
+            pipe.write(FIRST.pack(first) + b"".join(columns))
+
+
+class Children:
+    """Follows the memory of the children of a process; the largest peak of one of them is ``peak_bytes``."""
+
+    def __init__(self, pid: int) -> None:
+        self.peak_bytes = 0
+        self._process = psutil.Process(pid)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(_LOOK_EVERY_S):
+            with suppress(psutil.NoSuchProcess):
+                for child in self._process.children():
+                    # One that has just ended has no memory any more.
+                    with suppress(OSError, StopIteration):
+                        self.peak_bytes = max(self.peak_bytes, peak_bytes(child.pid))
+
+
+def reopening(folder: Path, days: int) -> Figures:
+    """Return what a new process needs until it has its first answer, for all last values then, and its peak memory."""
+    started_s = time.perf_counter()
+    told = subprocess.run(_visiting("ask", folder, days), check=True, capture_output=True, text=True).stdout
+    moments, memory = map(json.loads, told.splitlines())
+    assert (moments["samples"], moments["series"]) == (_SAMPLES_PER_HOUR, SERIES)
+    return {
+        "python s": moments["began"] - started_s,
+        "import s": moments["imported"] - moments["began"],
+        "open s": moments["opened"] - moments["imported"],
+        "answer s": moments["answered"] - moments["opened"],
+        "in all s": moments["answered"] - started_s,
+        "last values s": moments["knew_all"] - moments["answered"],
+        "peak MB": memory["peak_bytes"] / MEGABYTE,
+    }
+
+
+def idle_lake(folder: Path) -> Figures:
+    """Return the processor time of a process that has a lake open, and maintained, and does nothing."""
+    return _idle(_visiting("idle", folder, 0))
+
+
+def idle_hub(folder: Path) -> Figures:
+    """Return the processor time of a hub at rest that measures this machine once a second."""
+    return _idle([sys.executable, "-m", "firstlight", "up", "--port", "0", "--data", str(folder)])
+
+
+def idle_server(pid: int) -> Figures:
+    """Return the processor time of a server at rest."""
+    return {"idle cpu %": _busy_percent(psutil.Process(pid))}
+
+
+def _visiting(what: str, folder: Path, days: int) -> Sequence[str]:
+    end_ns = (week.BASE_MS + days * week.DAY_MS) * _NS_PER_MS
+    return [sys.executable, "-m", "bench.lake_week_visit", what, str(folder), str(days), str(end_ns)]
+
+
+def _idle(command: Sequence[str]) -> Figures:
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing) as process:
+        time.sleep(_CALMS_DOWN_S)
+        assert process.poll() is None, f"{command} has ended"
+        figures = {"idle cpu %": _busy_percent(psutil.Process(process.pid)), "MB": peak_bytes(process.pid) / MEGABYTE}
+        process.send_signal(signal.SIGTERM)
+    return figures
+
+
+def _busy_percent(process: psutil.Process) -> float:
+    before_s, began_s = _cpu_s(process), time.perf_counter()
+    time.sleep(_IDLE_S)
+    return 100 * (_cpu_s(process) - before_s) / (time.perf_counter() - began_s)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    """Return the processor time of a process and its children, past and present."""
+    times = process.cpu_times()
+    running = sum(child.cpu_times().user + child.cpu_times().system for child in process.children(recursive=True))
+    return float(times.user + times.system + times.children_user + times.children_system + running)
