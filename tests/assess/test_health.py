@@ -169,3 +169,10 @@ def test_the_whole_is_never_better_than_a_vital_part(some, at):
     vital = [each for each in some[at : at + 1] if each.score is not None and each.weight > 0]
     health = combined(some, vital)
     assert not vital or health.score <= vital[0].score
+
+
+@pytest.mark.parametrize(("segments", "score"), [(0, 1.0), (1, 0.5), (30, 0.1)])
+def test_damaged_segments_lower_the_health_of_the_hub(reader, segments, score):
+    reader.add(Series("firstlight_damaged_segments_count", service="firstlight"), [(NOW - S, segments)])
+    (found,) = [one for one in assess([load_pack("firstlight")], reader, NOW).overall.parts if one.score is not None]
+    assert found.score == pytest.approx(score)

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -109,10 +110,9 @@ class Hub:
     data: Path
 
 
-@pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """Return a hub that measures this machine and holds the same rows as ``data``."""
-    home = tmp_path_factory.mktemp("hub")
+@contextmanager
+def running_hub(home: Path) -> Iterator[Hub]:
+    """Run a hub that measures this machine, and has what was recorded, in a process of its own."""
     directory = home / "lake"
     with Lake.open(directory, maintain=False) as lake:
         lake.append(recorded(time.time_ns()))
@@ -133,6 +133,13 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         code = process.wait(20)
         process.stdout.close()
     assert code == 0
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """Return a hub that measures this machine and holds the same rows as ``data``."""
+    with running_hub(tmp_path_factory.mktemp("hub")) as hub:
+        yield hub
 
 
 @dataclass

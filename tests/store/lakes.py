@@ -1,10 +1,12 @@
 """Lakes with rows of several days, and what is in them."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from firstlight.app.lake import Lake
 from firstlight.model import Batch, Event, ExponentialPoint, Kind, Resource, Series, Span
+from firstlight.store import sidecar
 from firstlight.store.catalog import Catalog, Segment
 from firstlight.store.compact import US_PER_DAY
 from firstlight.store.layout import Layout
@@ -16,11 +18,11 @@ SERVICES = ("shop", "bank")
 ROWS = 12
 
 
-def day(number: int, rows: int = ROWS) -> Batch:
-    """Return a batch of everything on one day, of two services."""
+def day(number: int, rows: int = ROWS, first: int = 0) -> Batch:
+    """Return a batch of everything on one day, of two services, from the minute ``first`` on."""
     batch = Batch(Resource("shop", "s1", attributes={"region": "north"}))
     start_ns = (FIRST_DAY + number) * DAY_NS + 3_600_000_000_000
-    for i in range(rows):
+    for i in range(first, first + rows):
         at_ns = start_ns + i * 60_000_000_000 + i
         for service in SERVICES:
             batch.add_sample(Series("load", (("user", f"u{i % 3}"),), service), at_ns, i / 8)
@@ -60,4 +62,12 @@ def days_of(path: Path, table: str) -> list[int]:
 
 
 def files(layout: Layout) -> set[str]:
+    """Return what lies among the segments."""
     return {str(path) for path in layout.data.rglob("*") if path.is_file()}
+
+
+def registered(layout: Layout) -> set[str]:
+    """Return what belongs there: the segments of the catalog, and a sidecar for each one of events."""
+    parts = Catalog(layout).snapshot().segments
+    beside = {str(sidecar.path_of(found.path)) for table in sidecar.TABLES for found in parts.get(table, ())}
+    return {found.path for found in chain.from_iterable(parts.values())} | beside

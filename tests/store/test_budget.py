@@ -1,14 +1,15 @@
 from pathlib import Path
 from typing import Any
 
-from firstlight.store import budget, maintain, sweep
+from firstlight.store import budget, maintain, sidecar, sweep
 from firstlight.store.catalog import Catalog, Segment
+from firstlight.store.commit import commit
 from firstlight.store.maintain import Maintenance
 from firstlight.store.policy import Policy
 from firstlight.store.retain import US_PER_DAY
 from firstlight.store.upkeep_events import event_of
 from firstlight.store.wal import WalWriter
-from tests.store.lakes import FIRST_DAY, counts, day, days_of, lake_of
+from tests.store.lakes import FIRST_DAY, counts, day, days_of, lake_of, segments
 
 NOW_US = (FIRST_DAY + 9) * US_PER_DAY
 
@@ -47,6 +48,24 @@ def test_nothing_goes_twice_while_the_files_wait_to_be_swept(tmp_path: Path) -> 
     assert first is not None
     assert first.segments == 1
     assert budget.reduce(layout, limit_bytes, NOW_US) is None
+
+
+def test_a_replaced_segment_does_not_count_nor_does_its_sidecar(tmp_path: Path) -> None:
+    layout = lake_of(tmp_path, 2)
+
+    def counted_bytes() -> int:
+        outside = budget.size_bytes(tmp_path) - budget.size_bytes(layout.data)
+        return budget.excess_bytes(layout, 1) + 1 - outside
+
+    before = counted_bytes()
+    assert before == budget.size_bytes(layout.data)
+    found = segments(layout, "events")[0]
+    own_bytes = found.bytes + sidecar.path_of(found.path).stat().st_size
+    commit(layout, "retain", remove=[("events", found.path)])
+    assert budget.size_bytes(layout.data) == before
+    assert counted_bytes() == before - own_bytes
+    sweep.sweep(layout, 0.0)
+    assert counted_bytes() == before - own_bytes
 
 
 def test_what_cannot_be_kept_to_is_said(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from firstlight.store.erase import Patience, erase
 from firstlight.store.layout import FileLock, Layout
 from firstlight.store.selection import Selection
 from firstlight.store.wal import WalWriter
-from tests.store.lakes import DAY_NS, FIRST_DAY, ROWS, ask, counts, day, files, lake_of, segments
+from tests.store.lakes import DAY_NS, FIRST_DAY, ROWS, ask, counts, day, files, lake_of, registered, segments
 from tests.store.test_verify import flip
 
 THIRD = ROWS // 3
@@ -69,7 +69,7 @@ def test_exactly_the_rows_that_are_meant_go_from_segments_and_logs(tmp_path: Pat
     gone = {renamed.get(table, table): rows for table, rows in expected.items()}
     assert counts(tmp_path) == {table: rows - gone.get(table, 0) for table, rows in before.items()}
     assert not any(Path(path).exists() for path in done.rewritten)
-    assert files(layout) == {found.path for parts in Catalog(layout).snapshot().segments.values() for found in parts}
+    assert files(layout) == registered(layout)
 
 
 def test_nothing_of_the_rows_is_left_in_any_file(tmp_path: Path) -> None:
@@ -87,6 +87,7 @@ def test_nothing_of_the_rows_is_left_in_any_file(tmp_path: Path) -> None:
     layout.staging.mkdir(exist_ok=True)
     (layout.staging / "events-half.parquet").write_text(secret)
     (layout.table_dir("events") / "2024-10-04-nobody.parquet").write_text(secret)
+    (layout.table_dir("events") / "2024-10-05-gone.idx").write_text(secret)
     with Lake.open(tmp_path, read_only=True) as lake:
         assert lake.sql("SELECT count(*) FROM events WHERE body = ?", [secret]).rows == [(1,)]
     done = erase(layout, Selection(text=secret), patience=QUICK)
@@ -94,7 +95,8 @@ def test_nothing_of_the_rows_is_left_in_any_file(tmp_path: Path) -> None:
     left = [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert left == []
     removed = {Path(path).name for path in done.deleted}
-    assert removed >= {"events-half.parquet", "old-1-00000001.wal", "events--x.parquet", "2024-10-04-nobody.parquet"}
+    assert removed >= {"events-half.parquet", "old-1-00000001.wal", "events--x.parquet"}
+    assert removed >= {"2024-10-04-nobody.parquet", "2024-10-05-gone.idx"}
     assert (layout.quarantine / "samples--x.parquet").exists()
 
 
@@ -104,10 +106,13 @@ def test_replaced_copies_of_an_earlier_merge_go_at_once(tmp_path: Path) -> None:
         lake.append([day(0)])
     with Lake.open(tmp_path, maintain=False) as lake:
         lake.compact()
-        assert len(files(layout)) > 5
+        before = files(layout)
+        assert len(before) > 6
         done = lake.erase(Selection(attributes={"user.id": "1"}))
         assert done.erased == {"events": 2 * THIRD}
-    assert len(files(layout)) == 5
+    assert files(layout) == registered(layout)
+    assert {Path(path).suffix for path in files(layout) - before} == {".parquet", ".idx"}
+    assert len(files(layout)) == 5 + 1
     assert sweep.sweep(layout, 0.0).files == 0
 
 
@@ -220,7 +225,8 @@ def test_an_erasure_that_was_cut_short_is_finished_by_the_next(tmp_path: Path, m
     done = erase(layout, Selection(text="ada1"), patience=QUICK)
     assert done.is_complete
     assert counts(tmp_path)["events"] == 3 * (ROWS - THIRD)
-    assert len(files(layout)) == 3 * 4 + 1
+    assert files(layout) == registered(layout)
+    assert len(files(layout)) == 3 * (4 + 1) + 1
 
 
 @pytest.mark.parametrize(

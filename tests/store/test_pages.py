@@ -27,11 +27,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table]:
     """Return a segment written in two pieces, and its rows."""
     table = events([f"body {i} ☃" if i % 11 else "" for i in range(ROWS)])
     folder = tmp_path_factory.mktemp("segment")
-    target = folder / "x.parquet"
-    with segment.SegmentWriter("events", folder / "staging", target) as writer:
+    with segment.SegmentWriter("events", folder / "staging", folder / "x.parquet") as writer:
         writer.write(table.slice(0, 2 * BLOCK_ROWS + 5))
         writer.write(table.slice(2 * BLOCK_ROWS + 5))
-    return target, table
+    return writer.written().path, table
 
 
 STARTS = [0, BLOCK_ROWS, 2 * BLOCK_ROWS, 2 * BLOCK_ROWS + 5, 3 * BLOCK_ROWS + 5]
@@ -52,8 +51,8 @@ def test_any_columns_of_any_blocks(written: tuple[Path, pa.Table], blocks: set[i
 
 def test_nulls_are_kept(tmp_path: Path) -> None:
     table = events([None if i % 3 else "x" for i in range(10)])  # type: ignore[misc]
-    segment.write(table, "events", tmp_path / "staging" / "x", tmp_path / "x.parquet")
-    with mapped(tmp_path / "x.parquet") as (file, found):
+    path = segment.write(table, "events", tmp_path / "staging" / "x", tmp_path / "x.parquet").path
+    with mapped(path) as (file, found):
         assert pages.carve(file, found, ["body"], [0])["body"].to_pylist() == table["body"].to_pylist()
 
 

@@ -38,7 +38,7 @@ def test_a_row_says_what_its_samples_say(rows: list[tuple[int, int, float]]) -> 
     assert list(zip(found["series_id"].to_pylist(), starts.tolist(), strict=True)) == sorted(groups)
     for row, (_, values) in zip(found.to_pylist(), sorted(groups.items()), strict=True):
         known = [value for value in values if not isnan(value)] or [float("nan")]
-        expected = [len(values), sum(known), min(known), max(known), values[0], values[-1]]
+        expected = [len(values), sum(values), min(known), max(known), values[0], values[-1]]
         names = ("count", "sum", "min", "max", "first", "last")
         np.testing.assert_allclose([row[name] for name in names], expected, rtol=1e-9, atol=1e-6)
 
@@ -55,6 +55,12 @@ def test_quantiles_are_those_of_the_samples_and_counters_have_none() -> None:
         assert np.isclose(first[name], np.quantile(values, quantile), rtol=2e-4)
         assert second[name] is None
         assert third[name] is None
+
+
+def test_the_mark_of_an_end_is_no_sample() -> None:
+    mark = float(np.array([rollup.STALE_NAN], np.int64).view(np.float64)[0])
+    (row,) = rollup.rolled_up(columns([(1, 0, 2.0), (1, 5, mark)]), HOUR_US).to_pylist()
+    assert (row["count"], row["sum"], row["last"]) == (1, 2.0, 2.0)
 
 
 def test_a_day_at_rest_is_rolled_up_once(tmp_path: Path) -> None:

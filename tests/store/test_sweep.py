@@ -103,11 +103,13 @@ def test_leftovers_of_a_crash_go_when_they_are_old(tmp_path: Path, monkeypatch) 
     assert len(left) == 4 + 1
     half_written = layout.staging / "half"
     half_written.write_bytes(b"PAR1")
+    without_segment = layout.table_dir("events") / "2026-01-01-gone.idx"
+    without_segment.write_bytes(b"FLIX")
     assert sweep.sweep(layout).files == 0
     long_ago = time.time() - 2 * sweep.ABANDONED_S
-    for path in (*left, half_written):
+    for path in (*left, half_written, without_segment):
         os.utime(path, (long_ago, long_ago))
-    assert sweep.sweep(layout).files == 6
+    assert sweep.sweep(layout).files == 7
     assert files_of(layout) == wanted_of(layout)
 
 

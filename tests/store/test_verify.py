@@ -217,8 +217,5 @@ def test_a_damaged_catalog_is_said(tmp_path: Path) -> None:
     for page in range(pages // 2, pages):
         data[page * size] = 99
     layout.catalog.write_bytes(data)
-    try:
-        said = " ".join(problem.what for problem in verify(layout, repair=False).problems)
-    except StorageError as error:
-        said = str(error)
-    assert "catalog" in said
+    with pytest.raises(StorageError, match="cannot read the catalog"):
+        verify(layout, repair=False)

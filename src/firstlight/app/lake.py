@@ -183,6 +183,8 @@ class Lake:
     ) -> RowSet:
         """Return the newest events in ``[start_ns, end_ns)`` that contain ``text``, newest first.
 
+        Damaged segments are left out; the answer's ``warnings`` name them.
+
         Args:
             text: what to look for in names and bodies.
             start_ns: first moment; None for the oldest event.
@@ -192,7 +194,7 @@ class Lake:
 
         Raises:
             QueryError: the text is empty, the search took too long, or ``cancel`` was set.
-            CorruptSegment: a segment is damaged.
+            StorageError: segments cannot be read.
         """
         return self._finder.find(text, start_ns, end_ns, options, cancel)
 

@@ -194,8 +194,13 @@ def shown_value(value: Any, secret: bool) -> Any:
     if isinstance(value, dict):
         return {key: shown_value(inner, secret) for key, inner in value.items()}
     if isinstance(value, tuple):
-        return tuple(shown_value(inner, secret) for inner in value)
-    return msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else value
+        return tuple(shown_value(_plain(inner), secret) for inner in value)
+    return value
+
+
+def _plain(item: Any) -> Any:
+    """Return a table of a list as the mapping that a file has there."""
+    return msgspec.structs.asdict(item) if isinstance(item, msgspec.Struct) else item
 
 
 def _leaf(path: str, one: msgspec.structs.FieldInfo) -> Leaf:

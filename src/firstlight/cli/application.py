@@ -35,7 +35,8 @@ Where answers come from:
 \b
 Exit codes:
   0  fine
-  1  the answer is bad: critical health, a failed check, a file of wrong settings
+  1  the answer is bad: critical health, a failed check, a file of wrong settings,
+     damage in a lake, rows left after erasing
   2  wrong usage: an option, a query, a setting
   3  not reachable: no hub, no data directory, or one that cannot answer
   70 a fault of Firstlight itself

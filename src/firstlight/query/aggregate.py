@@ -9,7 +9,7 @@ import numpy as np
 
 from firstlight.errors import QueryError
 from firstlight.model import Matcher, Series
-from firstlight.query import kernels
+from firstlight.query import kernels, rolled
 from firstlight.query.select import Chosen, choose
 from firstlight.store.reader import LakeReader, View
 from firstlight.store.runs import Runs
@@ -114,7 +114,7 @@ def aggregate(
     by: Sequence[str] | None = (),
     field: str | None = "value",
 ) -> list[Aggregated]:
-    """Aggregate the samples of the series that meet ``matchers``.
+    """Aggregate the samples of the series that meet ``matchers``, from rollups where these say the same.
 
     Args:
         reader: the lake.
@@ -137,6 +137,11 @@ def aggregate(
         groups, shown = _groups(chosen, by)
         if steps.count * max(1, len(shown)) > MAX_CELLS:
             raise QueryError(f"{steps.count} steps of {len(shown)} groups are too many; take longer steps")
+        if aggregation.name in rolled.MEASURES:
+            where = rolled.plan(reader, view, (steps.start_ns, steps.end_ns), steps.step_ns)
+            if where.rolled:
+                grid = rolled.Grid(chosen.ids, groups, steps.step_ns, steps.first, steps.count)
+                return _apart(shown, *rolled.cells_of(reader, view, where, grid, aggregation.name), steps)
         runs = _samples(reader, view, chosen, steps, aggregation)
         if not len(runs.times_ns):
             return []

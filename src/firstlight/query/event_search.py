@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from firstlight.errors import QueryError
-from firstlight.query.newest import Newest, plain, times_ns
+from firstlight.query.newest import Newest, taken, times_ns
 from firstlight.query.text_match import TextMatch
 from firstlight.store import schema
 from firstlight.store.blocks import Blocks, SegmentBlocks
@@ -146,7 +146,7 @@ class EventSearcher:
         def complete(source: int, addresses: Any) -> pa.Table:
             check()
             if source == _IN_TAIL:
-                return tail.select(rest).take(pa.array(addresses))
+                return taken(tail.select(rest), addresses)
             with self._segments.opened(segments[source]) as blocks:
                 return _rows_at(blocks, rest, addresses)
 
@@ -233,5 +233,5 @@ def _rows_at(blocks: Blocks, columns: Sequence[str], addresses: Any) -> pa.Table
         own = (numbers >= portion[0]) & (numbers <= portion[-1])
         starts = np.cumsum(counts) - counts
         rows = starts[np.searchsorted(portion, numbers[own])] + places[own]
-        pieces.append(plain(table.take(pa.array(rows))))
+        pieces.append(taken(table, rows))
     return pa.concat_tables(pieces).take(pa.array(np.argsort(order)))

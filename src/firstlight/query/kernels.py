@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from firstlight.store.rollup import STALE_NAN
 from firstlight.store.runs import Runs
-
-STALE_NAN = 0x7FF0_0000_0000_0002
-"""Bits of the value by which Prometheus says that a series ended (https://prometheus.io/docs/specs/prw)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,14 @@ class Hits:
 
     def take(self, rows: Any) -> "Hits":
         """Return the rows with these numbers, in this order."""
-        return Hits(plain(self.table.take(pa.array(rows))), self.sources[rows], self.addresses[rows])
+        return Hits(taken(self.table, rows), self.sources[rows], self.addresses[rows])
 
     def completed(self, rest: Callable[[int, Any], pa.Table]) -> pa.Table:
-        """Return the rows, at least one, with the columns that ``rest(source, addresses)`` knows of them."""
+        """Return the rows, at least one, with the columns that ``rest(source, addresses)`` knows, texts written out."""
         pieces, places = [], []
         for source in np.unique(self.sources).tolist():
             rows = np.flatnonzero(self.sources == source)
-            known, more = self.take(rows).table, plain(rest(source, self.addresses[rows]))
+            known, more = taken(self.table, rows), rest(source, self.addresses[rows])
             pieces.append(
                 pa.Table.from_arrays([*known.columns, *more.columns], [*known.column_names, *more.column_names])
             )
@@ -105,6 +105,25 @@ def _joined(one: Hits, other: Hits) -> Hits:
 def times_ns(table: pa.Table) -> Any:
     """Return the moment of each row in nanoseconds since the epoch, int64."""
     return table["time"].cast(pa.int64()).to_numpy() * _NS_PER_US + table["ns"].to_numpy()
+
+
+def taken(table: pa.Table, rows: Any) -> pa.Table:
+    """Return the rows with these numbers, in this order, texts written out.
+
+    Arrow's own ``take`` copies all of a table in pieces before it takes a few rows.
+    """
+    batches = table.to_batches()
+    if len(batches) <= 1 or not len(rows):
+        return plain(table.take(pa.array(rows)))
+    starts = np.cumsum([0, *(batch.num_rows for batch in batches)])
+    order = np.argsort(rows, kind="stable")
+    ascending = rows[order]
+    which = np.searchsorted(starts, ascending, side="right") - 1
+    found = []
+    for number in np.unique(which).tolist():
+        own = ascending[which == number] - starts[number]
+        found.append(plain(pa.Table.from_batches([batches[number].take(pa.array(own))])))
+    return pa.concat_tables(found).combine_chunks().take(pa.array(np.argsort(order)))
 
 
 def plain(table: pa.Table) -> pa.Table:

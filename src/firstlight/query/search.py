@@ -1,6 +1,7 @@
 """Looking for events by a text: the question as programs ask it, the answer as rows like those of SQL."""
 
 import threading
+from collections.abc import Sequence
 from typing import TypedDict
 
 import pyarrow as pa
@@ -50,6 +51,7 @@ class EventFinder:
     """
 
     def __init__(self, reader: LakeReader, time_limit_s: float = DEFAULT_TIME_LIMIT_S) -> None:
+        self._reader = reader
         self._searcher = EventSearcher(reader)
         self._time_limit_s = time_limit_s
 
@@ -63,13 +65,16 @@ class EventFinder:
     ) -> RowSet:
         """Return the newest events in ``[start_ns, end_ns)`` with ``text``, newest first; see :class:`SearchOptions`.
 
+        Damaged segments are left out; the answer's warnings name them.
+
         Raises:
             QueryError: the text is empty, the search took too long, or ``cancel`` was set.
-            CorruptSegment: a segment is damaged.
+            StorageError: segments cannot be read.
         """
         wanted = _search(text, *_stretch(start_ns, end_ns), options)
         table, more = self._searcher.run(wanted, Patience(self._time_limit_s, cancel))
-        return _as_sql_shows(table, more)
+        warnings = self._reader.intact.warnings(self._reader.catalog.snapshot(), ["events"])
+        return _as_sql_shows(table, truncated=more, warnings=warnings)
 
 
 def _stretch(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
@@ -90,7 +95,7 @@ def _search(text: str, start_ns: int, end_ns: int, options: SearchOptions) -> Ev
     )
 
 
-def _as_sql_shows(table: pa.Table, truncated: bool) -> RowSet:
+def _as_sql_shows(table: pa.Table, *, truncated: bool, warnings: Sequence[str]) -> RowSet:
     """Return rows of the ``events`` table with the columns that SQL shows."""
     levels = [level_name(number or Level.INFO) for number in table["level_number"].to_pylist()]
     shown = (
@@ -99,7 +104,7 @@ def _as_sql_shows(table: pa.Table, truncated: bool) -> RowSet:
         .drop_columns(["ns"])
     )
     types = [_SQL_NAMES.get(field.type) or schema.SQL_TYPES[field.type] for field in shown.schema]
-    return RowSet(shown, types, truncated=truncated)
+    return RowSet(shown, types, truncated=truncated, warnings=warnings)
 
 
 _SQL_NAMES = {schema.TIME: "TIMESTAMP WITH TIME ZONE"}

@@ -90,7 +90,7 @@ class SqlEngine:
                 lambda view: self._answer(database, _Statement(query, params, limit), view, until)
             )
         tables = sorted({table for name in _named(query) for table in TABLES[name]})
-        answer.warnings = self._reader.intact.warnings(self._reader.catalog.snapshot(), tables)
+        answer.warnings = self._reader.missing(tables)
         return answer
 
     @contextmanager

@@ -65,7 +65,7 @@ def reduce(layout: Layout, budget_bytes: int, now_us: int) -> Reduced | None:
         if gone_bytes >= over_bytes:
             break
         going.append((table, found))
-        gone_bytes += found.bytes + _sidecar_bytes(found)
+        gone_bytes += found.bytes + _sidecar_bytes(found.path)
     if going:
         commit(layout, "budget", remove=[(table, found.path) for table, found in going])
     segments = [found for _, found in going]
@@ -103,14 +103,12 @@ def size_bytes(root: Path) -> int:
 
 
 def _replaced_bytes(layout: Layout) -> int:
-    query = "SELECT coalesce(sum(file_size_bytes), 0) FROM ducklake_data_file WHERE end_snapshot IS NOT NULL"
-    with catalog.opened(layout) as database:
-        return int(database.execute(query).fetchone()[0])
+    return sum(size_bytes + _sidecar_bytes(path) for path, size_bytes in catalog.replaced(layout))
 
 
-def _sidecar_bytes(found: Segment) -> int:
+def _sidecar_bytes(path: str) -> int:
     try:
-        return Path(found.path).with_suffix(SIDECAR).stat().st_size
+        return Path(path).with_suffix(SIDECAR).stat().st_size
     except FileNotFoundError:
         return 0
 

@@ -23,6 +23,9 @@ from firstlight.store.layout import FileKey, Layout
 
 _BUSY_TIMEOUT_S = 5.0
 _TICK_NS = 100_000_000  # many times the step of any file system's clock
+_SHARED_MEMORY_BYTES = 64 * 2**10
+"""SQLite makes a file of half of this beside a database in its WAL mode, as soon as that is opened."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVER_US = -(2**63), 2**63 - 1
 
@@ -45,6 +48,10 @@ _TOTALS = (
     "coalesce(sum(f.file_size_bytes), 0) FROM ducklake_table t "
     "LEFT JOIN ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL "
     "WHERE t.end_snapshot IS NULL GROUP BY t.table_name"
+)
+_REPLACED = (
+    "SELECT t.table_name, f.path, f.path_is_relative, f.file_size_bytes "
+    "FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) WHERE f.end_snapshot IS NOT NULL"
 )
 
 
@@ -177,6 +184,19 @@ def _times_without(table: str) -> tuple[int, int]:
     return (0, 0) if columns is None or "time" not in columns.names else _EVER_US
 
 
+def replaced(layout: Layout) -> list[tuple[str, int]]:
+    """Return path and bytes of the segments that are no longer part of the lake and wait to be swept.
+
+    Raises:
+        StorageError: the catalog cannot be read.
+    """
+    with opened(layout) as database:
+        rows = database.execute(_REPLACED).fetchall()
+    return [
+        (str(layout.table_dir(table) / path) if is_relative else path, size) for table, path, is_relative, size in rows
+    ]
+
+
 def is_complete(layout: Layout, table: str) -> bool:
     """Return whether the catalog is there and has ``table``, the last one that is made."""
     if not layout.catalog.exists():
@@ -220,7 +240,9 @@ def opened(layout: Layout, *, write: bool = False) -> Iterator[sqlite3.Connectio
         StorageFull: no space to write to it.
     """
     try:
-        database = sqlite3.connect(_address(layout), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True)
+        database = sqlite3.connect(
+            _address(layout, write=write), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True
+        )
     except sqlite3.Error as error:
         raise _unreadable(layout.catalog, error) from error
     try:
@@ -235,15 +257,28 @@ def opened(layout: Layout, *, write: bool = False) -> Iterator[sqlite3.Connectio
         database.close()
 
 
-def _address(layout: Layout) -> str:
-    """Return the catalog's URI; where nothing may be written it is opened without SQLite's shared memory."""
-    log = layout.catalog.with_name(f"{layout.catalog.name}-wal")
-    frozen = not os.access(layout.root, os.W_OK) and not (log.exists() and log.stat().st_size)
+def _address(layout: Layout, *, write: bool) -> str:
+    """Return the catalog's URI; where nothing can be written it is read without SQLite's shared memory."""
+    stuck = not os.access(layout.root, os.W_OK) or not (write or _has_room(layout.root))
+    frozen = stuck and not _log_bytes(layout.catalog)
     return f"{layout.catalog.as_uri()}{'?mode=ro&immutable=1' if frozen else ''}"
 
 
+def _log_bytes(path: Path) -> int:
+    """Return the size of what SQLite has not moved into the database ``path`` yet."""
+    try:
+        return os.stat(f"{path}-wal").st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _has_room(directory: Path) -> bool:
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize >= _SHARED_MEMORY_BYTES
+
+
 def _unreadable(path: Path, error: sqlite3.Error) -> StorageError | StorageFull:
-    if "full" in str(error):
+    if "full" in str(error) or ("I/O" in str(error) and not _has_room(path.parent)):
         return StorageFull(f"no space left for {path}; free some or choose another directory with --data DIR")
     return StorageError(f"cannot read the catalog {path}: {error}; see 'firstlight doctor'")
 

@@ -155,6 +155,7 @@ class Maintenance:
 
     def _lost(self, lost: Lost) -> None:
         self._tell({"lost": {**asdict(lost), "message": str(lost)}})
+        self._sealer = Sealer(self._layout)  # definitions may be lost, and are sealed again when they come
 
 
 def is_due(layout: Layout, catalog: Catalog, policy: Policy = KEEP_ALL) -> bool:

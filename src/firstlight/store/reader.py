@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -114,6 +114,10 @@ class LakeReader:
                 if not self.intact.look_at(view.snapshot):
                     break
         raise StorageError(f"cannot read a segment; 'firstlight lake verify' says more: {problem}") from problem
+
+    def missing(self, tables: Iterable[str]) -> tuple[str, ...]:
+        """Return what answers from ``tables`` lack since segments are damaged, for people."""
+        return self.intact.warnings(self.catalog.snapshot(), tables)
 
     def runs(self, view: View, ids: Any, start_ns: int, end_ns: int) -> Runs:
         """Return the samples of series ``ids`` (int64, ascending) with ``start_ns <= time < end_ns``.

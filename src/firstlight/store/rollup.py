@@ -30,6 +30,9 @@ QUANTILE_ROWS = 20
 LEAST_ROWS = 10
 """Rollups by the minute are made for a day where each row stands for so many samples; those by the hour always."""
 
+STALE_NAN = 0x7FF0_0000_0000_0002
+"""Bits of the value by which Prometheus says that a series ended (https://prometheus.io/docs/specs/prw)."""
+
 _US_PER_S = 1_000_000
 
 
@@ -105,22 +108,21 @@ def true_rollups(snapshot: Snapshot, table: str) -> dict[int, Segment]:
 def rolled_up(samples: Samples, step_us: int) -> pa.Table:
     """Return the rollup rows of sorted samples: one for each series and step that has any.
 
-    Steps begin at multiples of ``step_us`` since the epoch.  Not-a-number counts as a sample; it takes part in
-    ``first`` and ``last``, and in the rest only when there is nothing else.
+    Steps begin at multiples of ``step_us`` since the epoch.  The mark by which Prometheus ends a series is no sample
+    here.  Another not-a-number makes the sum one too; least, greatest and quantiles pass over it.
     """
+    samples = samples.rows(samples.values.view(np.int64) != STALE_NAN)
     if not len(samples.ids):
         return schema.ROLLUP.empty_table()
     steps = samples.times_us // step_us
     starts = np.flatnonzero(np.concatenate(([True], (np.diff(samples.ids) != 0) | (np.diff(steps) != 0))))
     ends = np.append(starts[1:], len(steps))
     values = samples.values
-    known = np.where(np.isnan(values), 0.0, values)
-    has_any = np.add.reduceat(~np.isnan(values), starts) > 0
     columns = {
         "series_id": samples.ids[starts],
         "time": steps[starts] * step_us,
         "count": ends - starts,
-        "sum": np.where(has_any, np.add.reduceat(known, starts), np.nan),
+        "sum": np.add.reduceat(values, starts),
         "min": np.fmin.reduceat(values, starts),
         "max": np.fmax.reduceat(values, starts),
         "first": values[starts],

@@ -24,6 +24,7 @@ no part of a lake, and has nothing beside it."""
 _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 3
 ROW_GROUP_ROWS = 65_536
+ROLLUP_ROW_GROUP_ROWS = 4096
 _SYNC_BYTES = 4 * 2**20
 """Written at once; more would make others wait for the disk, above all those who sync their log."""
 
@@ -160,7 +161,8 @@ class SegmentWriter:
             return
         if "time" in table.column_names:
             self._bound(table["time"])
-        self._writer.write_table(table.cast(self._schema), ROW_GROUP_ROWS)
+        rows = ROLLUP_ROW_GROUP_ROWS if self.name in schema.DERIVED else ROW_GROUP_ROWS
+        self._writer.write_table(table.cast(self._schema), rows)
         if self._beside is not None:
             self._beside.add(table)
         self._rows += table.num_rows

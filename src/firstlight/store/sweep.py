@@ -20,6 +20,7 @@ ABANDONED_S = 3600.0
 SIDECAR = sidecar.SUFFIX
 """Ending of a segment's text index, which lies beside it and goes with it."""
 
+_SEGMENT = ".parquet"
 _US_PER_S = 1_000_000
 _REPLACED = (
     "SELECT f.data_file_id, t.table_name, f.path, f.path_is_relative FROM ducklake_data_file f "
@@ -107,12 +108,12 @@ def _registered(layout: Layout) -> set[str]:
 
 
 def _abandoned(layout: Layout, known: set[str], age_s: float) -> list[Path]:
-    """Return files of crashes: segments written and never registered, and segments half written."""
+    """Return files of crashes: segments and sidecars that no registered segment has, and segments half written."""
     folders = [layout.table_dir(table) for table in schema.TABLES]
-    written = [path for folder in folders if folder.is_dir() for path in folder.glob("*.parquet")]
+    written = [path for folder in folders for ending in (_SEGMENT, SIDECAR) for path in folder.glob(f"*{ending}")]
     staged = list(layout.staging.glob("*")) if layout.staging.is_dir() else []
     now_s = time.time()
-    left = [path for path in [*written, *staged] if str(path) not in known]
+    left = [path for path in written if str(path.with_suffix(_SEGMENT)) not in known] + staged
     return [path for path in left if _is_older(path, now_s - (ABANDONED_S if _is_theirs(path) else age_s))]
 
 
