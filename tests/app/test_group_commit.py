@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from firstlight.app.group_commit import GroupCommit
-from firstlight.errors import StorageFull, Unavailable
+from firstlight.app.group_commit import GroupCommit, NotKept
+from firstlight.errors import StorageError, StorageFull, Unavailable
 
 
 class Disk:
@@ -16,13 +16,15 @@ class Disk:
         self.begun = threading.Event()
         self.go = threading.Event()
         self.error = error
+        self.unwanted: set[int] = set()
 
-    def write(self, rows: Sequence[int]) -> None:
+    def write(self, rows: Sequence[int]) -> NotKept:
         self.begun.set()
         assert self.go.wait(30)
         if self.error is not None and self.groups:
             raise self.error
         self.groups.append(list(rows))
+        return {place: StorageError(f"no {row}") for place, row in enumerate(rows) if row in self.unwanted}
 
 
 def commits(disk: Disk, followers: int) -> list[BaseException]:
@@ -80,25 +82,34 @@ def test_an_interruption_while_waiting_for_its_turn_leaves_nobody_waiting() -> N
         def __exit__(self, *_: object) -> None:
             raise AssertionError
 
-    written: list[Sequence[int]] = []
-    group: GroupCommit[int] = GroupCommit(written.append)
+    disk = Disk()
+    disk.go.set()
+    group = GroupCommit(disk.write)
     real, group._turn = group._turn, Turn()
     with pytest.raises(KeyboardInterrupt):
         group.commit(1)
     group._turn = real
     group.commit(2)
-    assert written == [[2]]
+    assert disk.groups == [[2]]
 
 
 def test_a_failure_does_not_stick() -> None:
     failing = [True]
 
-    def write(rows: Sequence[int]) -> None:
+    def write(rows: Sequence[int]) -> NotKept:
         if failing:
             raise StorageFull("no space")
+        return {}
 
     group: GroupCommit[int] = GroupCommit(write)
     with pytest.raises(StorageFull):
         group.commit(1)
     failing.clear()
     group.commit(1)
+
+
+def test_whoever_had_a_row_left_out_is_told_and_no_other() -> None:
+    disk = Disk()
+    disk.unwanted = {0, 3, 7}
+    assert sorted(map(str, commits(disk, 9))) == ["no 0", "no 3", "no 7"]
+    assert sorted(disk.groups[1]) == list(range(1, 10))

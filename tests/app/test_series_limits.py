@@ -40,6 +40,9 @@ def test_beyond_the_limit_of_a_metric_its_new_series_are_refused_and_the_others_
         stats = lake.stats()
         assert stats["refused_samples"] == {"series_per_metric": 4, "series_total": 0}
         assert stats["refused_metrics"] == [["a", "series_per_metric", 4]]
+        refusals = lake.refusals(given.series)
+        assert {dict(given.series[one].labels)["host"] for one in refusals} == {"4", "5"}
+        assert {why.partition(":")[0] for why in refusals.values()} == {"no room for another series of a"}
 
 
 def test_beyond_the_limit_of_all_every_new_series_is_refused(tmp_path: Path) -> None:

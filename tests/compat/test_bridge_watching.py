@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from firstlight.app.upkeep import Let
 from firstlight.compat.bridge import BridgeTelemetry, RetentionManager, Threshold
 from firstlight.compat.bridge.configuration import EventsKept, MetricsKept, RetentionPolicy
 from firstlight.compat.bridge.loops import MAX_DEPTH
 from firstlight.errors import UsageError
+from firstlight.store.retain import Retained
 
 EVENT = {"event_type": "COMMAND", "source": "bridge_core", "data": {"command_id": 1}}
 DAY_NS = 86_400_000_000_000
@@ -226,16 +228,15 @@ def test_history_does_not_alert(telemetry: BridgeTelemetry) -> None:
 def test_the_policy_says_what_is_too_old() -> None:
     asked = []
 
-    def retain(days: Any) -> dict[str, int]:
-        asked.append(dict(days))
-        return {"events": 3, "samples": 5}
+    def retain(now_ns: int) -> Let:
+        asked.append(now_ns)
+        return Let([Retained("events", 1, 0, 3, 100), Retained("rollup_1h", 1, 0, 2, 50)], None)
 
     policy = RetentionPolicy(events=EventsKept(duration_days=7), metrics=MetricsKept(duration_days=0.5))
     outcome = RetentionManager(policy, retain, lambda: 100 * DAY_NS).apply()
-    assert asked == [{"events": 7, "samples": 0.5}]
+    assert asked == [100 * DAY_NS]
     assert outcome == {
-        "removed": {"events": 3, "samples": 5},
-        "kept_from": {"events": "1970-04-04T00:00:00Z", "samples": "1970-04-10T12:00:00Z"},
+        "removed": {"events": 3, "samples": 0, "rollup_1h": 2},
+        "kept_from": {"events": "1970-04-04T00:00:00Z", "samples": "1970-04-10T00:00:00Z"},
+        "removed_for_room": 0,
     }
-    with pytest.raises(UsageError, match="cannot remove"):
-        RetentionManager(policy, None, lambda: 0).apply()

@@ -1,16 +1,18 @@
 """Rows of many threads go to the disk together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Generic, TypeVar
 
-from firstlight.errors import Unavailable
+from firstlight.errors import FirstlightError, Unavailable
 
 T = TypeVar("T")
+NotKept = Mapping[int, FirstlightError]
+"""Why rows were left out though the others were kept, by their place."""
 
 
 class _Group(Generic[T]):
-    __slots__ = ("done", "error", "rows")
+    __slots__ = ("done", "error", "not_kept", "rows")
 
     def __init__(self) -> None:
         self.rows: list[T] = []
@@ -18,6 +20,7 @@ class _Group(Generic[T]):
         self.done = Lock()
         self.done.acquire()
         self.error: BaseException | None = None
+        self.not_kept: NotKept = {}
 
 
 class GroupCommit(Generic[T]):
@@ -26,10 +29,10 @@ class GroupCommit(Generic[T]):
     The first thread of a group writes for all; nobody waits for company.
 
     Args:
-        write: keeps all of the rows or raises; called by one thread at a time.
+        write: keeps the rows but those that it returns, or raises; called by one thread at a time.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[T]], NotKept]) -> None:
         self._write = write
         self.restart()
 
@@ -43,18 +46,20 @@ class GroupCommit(Generic[T]):
         """Return when ``row`` is written.
 
         Raises:
-            FirstlightError: what ``write`` raised; the row was not kept.
+            FirstlightError: what ``write`` raised, or returned for this row; the row was not kept.
             Unavailable: the thread that wrote for this one was interrupted; the row may have been kept.
         """
         with self._lock:
             group = self._open
+            place = len(group.rows)
             group.rows.append(row)
-            leads = len(group.rows) == 1
-        if leads:
+        if leads := place == 0:
             self._lead(group)
         else:
             with group.done:
                 pass
+        if place in group.not_kept:
+            raise group.not_kept[place]
         if group.error is None:
             return
         if leads or isinstance(group.error, Exception):
@@ -65,7 +70,7 @@ class GroupCommit(Generic[T]):
         try:
             with self._turn:
                 self._close(group)
-                self._write(group.rows)
+                group.not_kept = self._write(group.rows)
         except BaseException as error:  # noqa: BLE001
             # An interruption must not leave the others waiting; it may come while this thread waits for its turn.
             self._close(group)

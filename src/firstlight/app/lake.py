@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
@@ -137,7 +137,8 @@ class Lake:
     def append(self, batches: Sequence[Batch], batch_id: bytes = b"") -> None:
         """Keep all of ``batches`` or none; see :meth:`firstlight.ports.SignalStore.append`.
 
-        Samples of new series beyond :attr:`LakeLimits.series` are left out and counted in :meth:`stats`.
+        Samples of new series beyond :attr:`LakeLimits.series` are left out and counted in :meth:`stats`; see
+        :meth:`refusals`.
 
         Raises:
             Overloaded: too much waits to be sealed; nothing was kept, try again later.
@@ -154,6 +155,10 @@ class Lake:
             self._keeper.start()
         if delay_s := self._backlog.delay_s(appended_bytes):
             time.sleep(delay_s)
+
+    def refusals(self, ids: Iterable[int]) -> Mapping[int, str]:
+        """Return why samples of those of the series ``ids`` were left out that :meth:`append` had no room for."""
+        return self._admission.refusals(ids) if self._admission else {}
 
     def was_recovered(self, batch_id: bytes) -> bool:
         """See :meth:`firstlight.ports.SignalStore.was_recovered`."""

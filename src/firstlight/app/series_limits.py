@@ -4,7 +4,7 @@ import threading
 import time
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +87,19 @@ class SeriesAdmission:
             for batch in batches:
                 refused.update(self._judge(batch))
             return [self._without(batch, refused) for batch in batches] if refused else batches
+
+    def refusals(self, ids: Iterable[int]) -> dict[int, str]:
+        """Return why there is no room for those of the series ``ids`` that were refused just now, for people."""
+        refused = self._refused
+        if not refused:
+            return {}
+        return {series_id: self._why(*refused[series_id]) for series_id in ids if series_id in refused}
+
+    def _why(self, reason: str, metric: str) -> str:
+        if reason == TOTAL:
+            return f"no room for another series of {metric}: the lake has {self._limits.total}, as many as it may"
+        most = f"it has {self._limits.per_metric}, as many as a metric may"
+        return f"no room for another series of {metric}: {most}; let its labels have fewer values"
 
     def _judge(self, batch: Batch) -> set[int]:
         """Return which of the batch's series are refused; the others are known from now on."""

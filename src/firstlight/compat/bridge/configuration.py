@@ -40,7 +40,8 @@ class StorageConfig(Group, frozen=True):
         connection_string: the directory.
         durability: ``always``: a call returns when its record is on the disk; ``interval``: at most a second of records
             can be lost when the machine dies, none when only the program does; ``never``.
-        budget_bytes: what the lake may use, for ``storage_usage_percentage``; 0 means the whole disk.
+        budget_bytes: what the lake may use: beyond it the oldest days go, and ``storage_usage_percentage`` is measured
+            against it; 0 means the whole disk.
     """
 
     backend: Literal["timeseries_db", "lake", "temporary"] = "timeseries_db"

@@ -9,14 +9,17 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from firstlight.app.group_commit import GroupCommit
+from firstlight.app.group_commit import GroupCommit, NotKept
 from firstlight.app.identity import identity, sender
-from firstlight.app.lake import Lake
-from firstlight.compat.bridge.configuration import StorageConfig
+from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.upkeep import Let
+from firstlight.compat.bridge.configuration import RetentionPolicy, StorageConfig
 from firstlight.errors import FirstlightError, StorageError
 from firstlight.model import Batch, Event, Series
 from firstlight.sdk.redaction.redact import Redactor
 from firstlight.store.forks import restart_in_children
+from firstlight.store.policy import Policy
+from firstlight.store.schema import DERIVED
 
 SERVICE = "bridge"
 RETRY_S = 1.0
@@ -28,6 +31,8 @@ SERIES_KEPT = 16_384
 Row = Event | tuple[Series, int, int, float]
 """An event, or a series with its id, a time and a value."""
 
+LIMITS = LakeLimits()
+_OF_METRICS = ("samples", "exponential", *DERIVED)
 _TEMPORARY = "temporary"
 _PERCENT = 100.0
 
@@ -37,15 +42,18 @@ class Storage:
 
     Args:
         config: where, and how durably.
+        kept: for how long.
 
     Attributes:
         path: the lake's directory.
+        policy: what may go, as the lake says it.
         series: returns the series of this process for a metric's name, labels and scope, and its id.
         problem: why the last attempt to keep something or to open the lake failed; empty when it did not.
     """
 
-    def __init__(self, config: StorageConfig) -> None:
+    def __init__(self, config: StorageConfig, kept: RetentionPolicy) -> None:
         self._config = config
+        self.policy = policy_of(kept, config.budget_bytes)
         self._is_temporary = config.backend == _TEMPORARY
         given = tempfile.mkdtemp(prefix="firstlight-bridge-") if self._is_temporary else config.connection_string
         self.path = Path(given).expanduser().absolute()
@@ -89,6 +97,14 @@ class Storage:
         """
         self._group.commit(row)
 
+    def retain(self, now_ns: int) -> Let:
+        """Let go what is too old now, and what is beyond the budget.
+
+        Raises:
+            FirstlightError: it cannot be done now.
+        """
+        return self.lake.retain(self.policy, now_ns)
+
     def usage_percent(self) -> float:
         """Return how much of the budget, or of the whole disk where there is no budget, is in use.
 
@@ -123,7 +139,7 @@ class Storage:
         if self._failed and time.monotonic() - self._failed[0] < RETRY_S:
             raise self._failed[1]
         try:
-            found = Lake.open(self.path, durability=self._config.durability)
+            found = Lake.open(self.path, durability=self._config.durability, limits=LIMITS, policy=self.policy)
         except FirstlightError as error:
             self._failed = time.monotonic(), error
             self.problem = str(error)
@@ -131,7 +147,7 @@ class Storage:
         self._failed, self.problem = None, ""
         return found
 
-    def _write(self, rows: Sequence[Row]) -> None:
+    def _write(self, rows: Sequence[Row]) -> NotKept:
         batch = Batch(self._resource)
         events = []
         for row in rows:
@@ -150,6 +166,23 @@ class Storage:
             self.problem = str(error)
             raise
         self.problem = ""
+        return self._refused(rows, batch) if batch.series else {}
+
+    def _refused(self, rows: Sequence[Row], batch: Batch) -> NotKept:
+        """Return the rows that were left out since there may be no more series."""
+        refusals = self.lake.refusals(batch.series)
+        return {
+            place: StorageError(refusals[row[1]])
+            for place, row in enumerate(rows)
+            if not isinstance(row, Event) and row[1] in refusals
+        }
+
+
+def policy_of(kept: RetentionPolicy, budget_bytes: int) -> Policy:
+    """Return ``kept`` as the lake says it; sums of samples over an hour or a minute go with the samples."""
+    metrics_days = kept.metrics.duration_days
+    days = {"events": kept.events.duration_days, **dict.fromkeys(_OF_METRICS, metrics_days)}
+    return Policy(days, disk_budget_bytes=budget_bytes)
 
 
 def _series_of(session_id: str) -> Callable[[str, tuple[tuple[str, str], ...], str], tuple[Series, int]]:

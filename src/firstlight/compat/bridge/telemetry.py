@@ -72,7 +72,7 @@ class BridgeTelemetry:
         logger: the JSON Lines log.
         error_handler: makes the error responses.
         monitors: who looks at what is recorded, by name.
-        retention_manager: how long things are kept.
+        retention_manager: how long things are kept; lets what is older go at once.
         stats: ``events_recorded`` and ``metrics_recorded`` by this object, and its ``start_time``.
     """
 
@@ -82,11 +82,11 @@ class BridgeTelemetry:
         self.logger = BridgeLogger(given.logger_config, given.loop_detection)
         self.error_handler = ErrorHandler(self.logger)
         self.monitors = Monitors(self.logger, self.logger.loops, time.time_ns)
-        self.retention_manager = RetentionManager(given.retention_policy, None, time.time_ns)
         self.stats: dict[str, float] = {"events_recorded": 0, "metrics_recorded": 0, "start_time": time.time()}
         self._retention_days = given.retention_policy.events.duration_days
         self._aggregations: dict[str, Reduce] = {}
-        self._storage = Storage(given.storage_config)
+        self._storage = Storage(given.storage_config, given.retention_policy)
+        self.retention_manager = RetentionManager(given.retention_policy, self._storage.retain, time.time_ns)
         self._at_exit = finalize(self, self._storage.close)
         self.restart()
         restart_in_children(self)
