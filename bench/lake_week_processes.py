@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -108,8 +107,13 @@ def idle_lake(folder: Path) -> Figures:
 
 
 def idle_hub(folder: Path) -> Figures:
-    """Return the processor time of a hub at rest that measures this machine once a second."""
-    return _idle([sys.executable, "-m", "firstlight", "up", "--port", "0", "--data", str(folder)])
+    """Return the processor time of a hub at rest that measures this machine once a second and keeps old rows."""
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as settings:
+        settings.write("[lake.retention]\nevents_days = 0\nmetrics_days = 0\nspans_days = 0\n")
+        settings.flush()
+        return _idle(
+            [sys.executable, "-m", "firstlight", "up", "--port", "0", "--data", str(folder), "--config", settings.name]
+        )
 
 
 def idle_server(pid: int) -> Figures:
@@ -123,13 +127,18 @@ def _visiting(what: str, folder: Path, days: int) -> Sequence[str]:
 
 
 def _idle(command: Sequence[str]) -> Figures:
-    nothing = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing) as process:
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said) as process,
+    ):
         time.sleep(_CALMS_DOWN_S)
-        assert process.poll() is None, f"{command} has ended"
-        figures = {"idle cpu %": _busy_percent(psutil.Process(process.pid)), "MB": peak_bytes(process.pid) / MEGABYTE}
-        process.send_signal(signal.SIGTERM)
-    return figures
+        if process.poll() is None:
+            busy_percent = _busy_percent(psutil.Process(process.pid))
+            most_bytes = peak_bytes(process.pid)
+            process.terminate()
+            return {"idle cpu %": busy_percent, "peak MB": most_bytes / MEGABYTE}
+        said.seek(0)
+        raise AssertionError(f"{' '.join(command)} ended: {said.read().decode()[-1000:]}")
 
 
 def _busy_percent(process: psutil.Process) -> float:

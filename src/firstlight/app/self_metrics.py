@@ -122,6 +122,7 @@ class SelfMetrics:
     def _read_lake(self) -> None:
         figures = self._lake_stats()
         for metric, instrument in self._lake:
+            values: dict[tuple[str, ...], float]
             if metric.label:
                 values = {(label,): value for label, value in figures.get(metric.figure, {}).items()}
             else:
