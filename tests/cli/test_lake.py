@@ -116,7 +116,7 @@ def test_stats_are_tables_or_json(here, data: Path) -> None:
             2,
             "name a file",
         ),
-        (("export", "x", "--match", "{"), 2, "names no series"),
+        (("export", "x", "--match", "{"), 2, "is no selector"),
         (("export", "x", "--from", "soon"), 2, "is no moment"),
         (("export", "x", "--from", "now", "--to", "-1h"), 2, "--from must be before --to"),
         (("export", "x.om", "--signal", "events"), 2, "has metrics only"),

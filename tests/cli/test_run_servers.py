@@ -31,12 +31,13 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 """
+# What a signal handler raises in the middle of a request wsgiref catches, and serves on.
 WSGIREF = """
-import signal, sys
+import signal, sys, threading
 from wsgiref.simple_server import make_server
 import app
 server = make_server("127.0.0.1", int(sys.argv[1]), app.app)
-def stop(*_): raise SystemExit
+def stop(*_): threading.Thread(target=server.shutdown).start()
 signal.signal(signal.SIGTERM, stop)
 server.serve_forever()
 """
