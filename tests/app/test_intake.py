@@ -64,3 +64,22 @@ def test_what_is_not_stored_is_not_counted_and_the_reason_is_kept_until_it_works
     intake.store.problem = None
     intake.door("host").append([batch_of(1)])
     assert intake.problem == ""
+
+
+def test_a_write_that_began_before_another_failed_does_not_hide_that(intake) -> None:
+    class Slow(Store):
+        """While it writes, the disk becomes full for somebody else."""
+
+        def append(self, batches, batch_id=b""):
+            intake.store = Store()
+            intake.store.problem = StorageFull("no room")
+            with pytest.raises(StorageFull):
+                intake.door("host").append([batch_of(1)])
+            super().append(batches, batch_id)
+
+    intake.store = Slow()
+    intake.door("otlp").append([batch_of(1)])
+    assert intake.problem == "no room"
+    intake.store = Store()
+    intake.door("otlp").append([batch_of(1)])
+    assert intake.problem == ""

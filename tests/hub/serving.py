@@ -70,8 +70,9 @@ class Client:
 
 @contextmanager
 def hub(data_dir: Path, **arguments: Any) -> Iterator[Client]:
-    """Run a hub without host metrics; arguments have ``__`` for the dots of a setting's path."""
-    given = {"host.enabled": False, "hub.port": 0, "data_dir": str(data_dir)}
+    """Run a hub without host metrics, which keeps old rows; arguments have ``__`` for the dots of a setting's path."""
+    given: dict[str, Any] = {"host.enabled": False, "hub.port": 0, "data_dir": str(data_dir)}
+    given |= {f"lake.retention.{signal}_days": 0 for signal in ("events", "metrics", "spans")}
     given |= {path.replace("__", "."): value for path, value in arguments.items()}
     with running(load(given, environ={}, directory=data_dir)) as server:
         thread = threading.Thread(target=server.run)

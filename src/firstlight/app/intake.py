@@ -19,7 +19,7 @@ class Intake:
     """What every door has in common.
 
     Attributes:
-        problem: why the last write failed; empty when it did not.
+        problem: why a write failed, until one that began later succeeds; empty when none did.
         progress: which numbered deliveries are kept.
     """
 
@@ -46,13 +46,15 @@ class Door:
     def append(self, batches: Sequence[Batch], batch_id: bytes = b"") -> None:
         """See :meth:`firstlight.ports.SignalStore.append`."""
         intake = self._intake
+        problem = intake.problem
         try:
             intake.store.append(batches, batch_id)
         except FirstlightError as error:
             intake.problem = str(error)
             intake.metrics.ingest_errors.inc("storage_full" if isinstance(error, StorageFull) else "storage")
             raise
-        intake.problem = ""
+        if intake.problem == problem:  # else another write has failed since this one began
+            intake.problem = ""
         intake.progress.stored(batch_id)
         self._count(batches)
         intake.sources.note(batches, intake.clock())

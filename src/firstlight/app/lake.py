@@ -24,6 +24,7 @@ from firstlight.store.backlog import Backlog
 from firstlight.store.compact import Merged
 from firstlight.store.delivery import newest, sender_of
 from firstlight.store.erase import Erased, Patience
+from firstlight.store.forks import restart_in_children
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
 from firstlight.store.maintain import KEEP_ALL
@@ -68,7 +69,8 @@ _SHOWN = 10
 class Lake:
     """One directory of signals, open in this process; others may have it open too.
 
-    Use :meth:`open`.  All methods may be called from any thread.
+    Use :meth:`open`.  All methods may be called from any thread.  A forked child goes on with a log, a query engine and
+    upkeep of its own.
     """
 
     def __init__(self, layout: Layout, reader: LakeReader, sql: SqlEngine, writer: WalWriter | None) -> None:
@@ -82,6 +84,15 @@ class Lake:
         self._newest: dict[bytes, bytes] = {}
         self._backlog = Backlog(layout.wal)
         self._admission: SeriesAdmission | None = None
+        restart_in_children(self)
+
+    def restart(self) -> None:
+        """Begin anew in a forked child, where what other threads were about to change is left half done."""
+        self._finder = EventFinder(self._reader, self._sql.time_limit_s)
+        if self._admission is not None:
+            self._admission = self._admission.anew()
+        if self._keeper is not None:
+            self._keeper = self._keeper.anew()
 
     @classmethod
     def open(
@@ -139,6 +150,8 @@ class Lake:
             raise Overloaded("sealing has fallen behind; see 'firstlight doctor'", 5.0)
         assert self._admission is not None
         appended_bytes = self._wal.append(self._admission.admit(batches), batch_id)
+        if self._keeper is not None:
+            self._keeper.start()
         if delay_s := self._backlog.delay_s(appended_bytes):
             time.sleep(delay_s)
 

@@ -122,8 +122,11 @@ class SelfMetrics:
     def _read_lake(self) -> None:
         figures = self._lake_stats()
         for metric, instrument in self._lake:
-            figure = figures.get(metric.figure, 0)
-            values = {(label,): value for label, value in figure.items()} if metric.label else {(): figure}
+            values: dict[tuple[str, ...], float]
+            if metric.label:
+                values = {(label,): value for label, value in figures.get(metric.figure, {}).items()}
+            else:
+                values = {(): figures.get(metric.figure, 0)}
             for labels, value in values.items():
                 self._take(instrument, labels, value)
 

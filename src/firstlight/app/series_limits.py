@@ -72,6 +72,10 @@ class SeriesAdmission:
         self._seen_named: dict[str, int] = {}
         self.refused: Counter[tuple[str, str]] = Counter()
 
+    def anew(self) -> "SeriesAdmission":
+        """Return another one that has seen nothing yet, for a forked child."""
+        return SeriesAdmission(self._reader, self._limits)
+
     def admit(self, batches: Sequence[Batch]) -> Sequence[Batch]:
         """Return ``batches`` without the samples of series that there is no room for, and count these."""
         if not any(batch.series.keys() - self._admitted for batch in batches):

@@ -73,8 +73,7 @@ class EventFinder:
         """
         wanted = _search(text, *_stretch(start_ns, end_ns), options)
         table, more = self._searcher.run(wanted, Patience(self._time_limit_s, cancel))
-        warnings = self._reader.intact.warnings(self._reader.catalog.snapshot(), ["events"])
-        return _as_sql_shows(table, truncated=more, warnings=warnings)
+        return _as_sql_shows(table, truncated=more, warnings=self._reader.missing(["events"]))
 
 
 def _stretch(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:

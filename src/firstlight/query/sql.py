@@ -14,7 +14,8 @@ import pyarrow as pa
 from firstlight.errors import QueryError
 from firstlight.query.rows import RowSet
 from firstlight.query.time_range import EVER, time_range_us
-from firstlight.store.reader import LakeReader, View, confined_database
+from firstlight.store.database import Database, confined_database
+from firstlight.store.reader import LakeReader, View
 from firstlight.store.schema import REPEATED_TEXT, TIME
 
 DEFAULT_TIME_LIMIT_S = 30.0
@@ -83,7 +84,7 @@ class SqlEngine:
             StorageError: segments are missing.
             KeyboardInterrupt: it was typed meanwhile.
         """
-        _check(query)
+        self._check(query)
         until = _Until(self.time_limit_s if time_limit_s is None else time_limit_s, cancel)
         with self._database(memory_limit_bytes) as database:
             answer = self._reader.reading(
@@ -93,8 +94,20 @@ class SqlEngine:
         answer.warnings = self._reader.missing(tables)
         return answer
 
+    def _check(self, query: str) -> None:
+        try:
+            # Not on DuckDB's default connection: a forked child inherits it, perhaps while a thread has locked it.
+            with self._reader.database.cursor() as cursor:
+                statements = cursor.extract_statements(query)
+        except duckdb.Error as error:
+            raise QueryError(str(error).strip()) from error
+        if len(statements) != 1:
+            raise QueryError(f"expected one statement, got {len(statements)}")
+        if statements[0].type not in _ALLOWED:
+            raise QueryError("only SELECT, EXPLAIN, DESCRIBE, SHOW and SUMMARIZE may run here; the lake is read-only")
+
     @contextmanager
-    def _database(self, memory_limit_bytes: int | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _database(self, memory_limit_bytes: int | None) -> Iterator[Database]:
         if memory_limit_bytes is None:
             yield self._reader.database
             return
@@ -104,9 +117,7 @@ class SqlEngine:
         finally:
             database.close()
 
-    def _answer(
-        self, database: duckdb.DuckDBPyConnection, statement: "_Statement", view: View, until: "_Until"
-    ) -> RowSet:
+    def _answer(self, database: Database, statement: "_Statement", view: View, until: "_Until") -> RowSet:
         with database.cursor() as cursor, _stopwatch(cursor, until):
             try:
                 self._prepare(cursor, statement, view)
@@ -289,17 +300,6 @@ _VIEWS = {
     "spans": _spans_view,
     "exponential_histograms": _exponential_view,
 }
-
-
-def _check(query: str) -> None:
-    try:
-        statements = duckdb.extract_statements(query)
-    except duckdb.Error as error:
-        raise QueryError(str(error).strip()) from error
-    if len(statements) != 1:
-        raise QueryError(f"expected one statement, got {len(statements)}")
-    if statements[0].type not in _ALLOWED:
-        raise QueryError("only SELECT, EXPLAIN, DESCRIBE, SHOW and SUMMARIZE may run here; the lake is read-only")
 
 
 def _fetch(cursor: duckdb.DuckDBPyConnection, limit: int | None) -> RowSet:

@@ -104,13 +104,22 @@ class Keeper:
         self._policy = policy
         self._catalog = Catalog(layout)
         self._stop = threading.Event()
+        self._start_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="firstlight-keeper", daemon=True)
         self._process: subprocess.Popen[str] | None = None
         self.done = Done()
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin, unless that is done."""
+        if self._thread.ident is not None:
+            return
+        with self._start_lock:
+            if self._thread.ident is None:
+                self._thread.start()
+
+    def anew(self) -> "Keeper":
+        """Return another one that is not started, for a forked child: it has neither our thread nor our process."""
+        return Keeper(self._layout, self._wal, self._policy)
 
     def stop(self) -> None:
         """End; a process at work is ended too, which loses nothing."""

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import duckdb
 import pyarrow as pa
 
 from firstlight.errors import CorruptSegment, StorageError
 from firstlight.store import schema
 from firstlight.store.catalog import Catalog, Segment, Snapshot
+from firstlight.store.database import confined_database, quoted
 from firstlight.store.event_reader import EventReader
+from firstlight.store.forks import restart_in_children
 from firstlight.store.hot import Block
 from firstlight.store.index import SeriesIndex
 from firstlight.store.intact import Intact
@@ -25,7 +26,6 @@ DEFAULT_MEMORY_BYTES = 128 * 2**20
 DEFAULT_THREADS = 2
 T = TypeVar("T")
 _TRIES = 5
-_MAX_SPILL = "4GB"
 _OLDEST_US, _NEWEST_US = -(2**63), 2**63 - 1
 
 
@@ -38,7 +38,7 @@ class View:
 
 
 class LakeReader:
-    """Opens a lake for reading; many threads may use it.
+    """Opens a lake for reading; many threads may use it, and forked children.
 
     Args:
         layout: the lake's directory; must hold a catalog.
@@ -55,13 +55,18 @@ class LakeReader:
         if not layout.catalog.exists():
             raise StorageError(f"there is no lake in {layout.root}; 'firstlight up --data {layout.root}' makes one")
         self.layout = layout
-        self.tail = Tail(layout)
-        self.catalog = Catalog(layout)
-        self.catalog.snapshot()
         self.database = confined_database(layout, memory_limit_bytes, threads)
+        self.restart()
+        self.catalog.snapshot()
+        restart_in_children(self)
+
+    def restart(self) -> None:
+        """Know nothing yet, with locks of its own, as a forked child does: a thread may have been changing anything."""
+        self.tail = Tail(self.layout)
+        self.catalog = Catalog(self.layout)
         self.samples = SegmentReader()
         self.events = EventReader()
-        self.intact = Intact(layout)
+        self.intact = Intact(self.layout)
         self._lock = threading.Lock()
         self._index = SeriesIndex()
         self._indexed_segments: set[str] = set()
@@ -186,28 +191,4 @@ class LakeReader:
 
 
 def _parquet(paths: Sequence[str]) -> str:
-    return f"read_parquet([{', '.join(map(_quoted, paths))}])"
-
-
-def confined_database(layout: Layout, memory_limit_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
-    """Return an empty database that can touch no files but those of the lake."""
-    spill = str(layout.spill) if os.access(layout.root, os.W_OK) else ""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": f"{memory_limit_bytes}B",
-        "threads": threads,
-        "temp_directory": spill,
-        "max_temp_directory_size": _MAX_SPILL,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-    database = duckdb.connect(":memory:", config=config)
-    database.execute("SET TimeZone = 'UTC'")
-    database.execute("SET parquet_metadata_cache = true")
-    database.execute(f"SET allowed_directories = [{_quoted(str(layout.root))}]")
-    database.execute("SET enable_external_access = false")
-    database.execute("SET lock_configuration = true")
-    return database
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"read_parquet([{', '.join(map(quoted, paths))}])"

@@ -10,7 +10,6 @@ import os
 import struct
 import threading
 import time
-import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Literal
 
 from firstlight.errors import StorageError
 from firstlight.model import Batch
+from firstlight.store.forks import restart_in_children
 from firstlight.store.frame import pack
 from firstlight.store.layout import FileLock, Layout, explain, new_writer_name, sync_directory
 
@@ -81,7 +81,7 @@ class WalWriter:
         self.syncs = 0
         layout.create()
         self._open_writer()
-        _writers.add(self)
+        restart_in_children(self)
 
     def append(self, batches: Sequence[Batch], batch_id: bytes = b"") -> int:
         """Write one frame with all of ``batches`` and sync as the policy says; see ``ports.SignalStore.append``.
@@ -154,13 +154,14 @@ class WalWriter:
             finally:
                 self._abandon()
 
-    def begin_anew_after_fork(self) -> None:
+    def restart(self) -> None:
         """In a forked child: leave the parent's log alone; the next append begins one of the child's own."""
         self._write_lock = threading.Lock()
         self._sync_lock = threading.Lock()
         if self._fd >= 0:
             self._abandon()
             self._forked = True
+            self.frames = self.bytes = self.syncs = 0
 
     def _open_writer(self) -> None:
         self.name = new_writer_name()
@@ -236,18 +237,6 @@ class WalWriter:
         os.close(self._fd)
         self._fd = -1
         self._lock.release()
-
-
-_writers: "weakref.WeakSet[WalWriter]" = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for writer in list(_writers):
-        writer.begin_anew_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _begin_file(path: Path) -> int:

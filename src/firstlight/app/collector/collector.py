@@ -11,13 +11,13 @@ from firstlight.app.collector.hooks import EVENT, METRIC_REGISTERED, POST_COLLEC
 from firstlight.app.collector.recorded import MAX_EVENTS, RecordedEvent, RecordedEvents
 from firstlight.app.collector.snapshot import Snapshot, State, readings_of, state_of
 from firstlight.app.collector.turns import Turns
-from firstlight.app.forks import restart_in_children
 from firstlight.app.telemetry import get
 from firstlight.codecs.prometheus_families import Reading
 from firstlight.model import Kind
 from firstlight.sdk.client import Telemetry
 from firstlight.sdk.metrics.histogram import DEFAULT_BOUNDS_S, Histogram
 from firstlight.sdk.metrics.instruments import AnyInstrument, Counter, Gauge, Instrument
+from firstlight.store.forks import restart_in_children
 
 COLLECTION_INTERVAL_S = 30.0
 SCOPE = "collector"

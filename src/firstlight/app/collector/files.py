@@ -12,12 +12,12 @@ from typing import Protocol
 import msgspec
 
 from firstlight.app.collector.collector import Collector
-from firstlight.app.forks import restart_in_children
 from firstlight.codecs import prometheus_text
 from firstlight.codecs.prometheus_families import families, text_families
 from firstlight.errors import Unavailable
 from firstlight.export.files import explained
 from firstlight.export.jitter import shortened
+from firstlight.store.forks import restart_in_children
 
 ATTEMPTS = 3
 RETRY_S = 0.1

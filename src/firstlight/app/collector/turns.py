@@ -7,8 +7,8 @@ from contextlib import suppress
 from math import floor, isfinite
 from threading import Event, RLock, Thread
 
-from firstlight.app.forks import restart_in_children
 from firstlight.errors import UsageError
+from firstlight.store.forks import restart_in_children
 
 STOP_WAIT_S = 5.0
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from threading import Lock
 
-from firstlight.app.forks import restart_in_children
 from firstlight.model import Batch, Level, Span
+from firstlight.store.forks import restart_in_children
 
 NS_PER_S = 1_000_000_000
 SLOT_S = 10

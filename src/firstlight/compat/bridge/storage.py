@@ -1,6 +1,5 @@
 """The lake behind the bridge: opened when it is first needed, and again when it could not be."""
 
-import ctypes
 import os
 import shutil
 import tempfile
@@ -10,9 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-import duckdb
-
-from firstlight.app.forks import restart_in_children
 from firstlight.app.group_commit import GroupCommit
 from firstlight.app.identity import identity, sender
 from firstlight.app.lake import Lake
@@ -20,6 +16,7 @@ from firstlight.compat.bridge.configuration import StorageConfig
 from firstlight.errors import FirstlightError, StorageError
 from firstlight.model import Batch, Event, Series
 from firstlight.sdk.redaction.redact import Redactor
+from firstlight.store.forks import restart_in_children
 
 SERVICE = "bridge"
 RETRY_S = 1.0
@@ -57,16 +54,17 @@ class Storage:
         self._redactor = Redactor()
         self._group: GroupCommit[Row] = GroupCommit(self._write)
         self._lake: Lake | None = None
-        self._begin()
+        self._closed = False
+        self.restart()
         restart_in_children(self)
 
     def restart(self) -> None:
-        """Begin anew in a forked child."""
-        if self._lake is not None:
-            _never_destroy(self._lake)
-            _never_destroy(duckdb.default_connection())
+        """Have locks and an identity of its own, as a forked child does; the lake sees to itself."""
         self._group.restart()
-        self._begin()
+        self._lock = Lock()
+        self._failed: tuple[float, FirstlightError] | None = None
+        self.series = lru_cache(SERIES_KEPT)(_series_of(identity().session_id))
+        self._resource = sender(SERVICE, {})()
 
     @property
     def lake(self) -> Lake:
@@ -119,14 +117,6 @@ class Storage:
         if self._is_temporary and self._owner == os.getpid():
             shutil.rmtree(self.path, ignore_errors=True)
 
-    def _begin(self) -> None:
-        self._lock = Lock()
-        self._lake = None
-        self._closed = False
-        self._failed: tuple[float, FirstlightError] | None = None
-        self.series = lru_cache(SERIES_KEPT)(_series_of(identity().session_id))
-        self._resource = sender(SERVICE, {})()
-
     def _open(self) -> Lake:
         if self._closed:
             raise StorageError("the bridge is closed; make another one")
@@ -160,14 +150,6 @@ class Storage:
             self.problem = str(error)
             raise
         self.problem = ""
-
-
-def _never_destroy(inherited: object) -> None:
-    """Let a database of the parent's be in a forked child: its threads are not there, and its end would wait for them.
-
-    DuckDB's default connection, on which statements are parsed, is one, too.
-    """
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 
 def _series_of(session_id: str) -> Callable[[str, tuple[tuple[str, str], ...], str], tuple[Series, int]]:

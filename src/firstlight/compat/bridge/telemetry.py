@@ -11,7 +11,6 @@ from weakref import finalize
 import msgspec
 
 from firstlight.alert.threshold import Threshold, ThresholdWatch
-from firstlight.app.forks import restart_in_children
 from firstlight.app.lake import Lake
 from firstlight.compat.bridge import answers, times
 from firstlight.compat.bridge.answers import METRICS_SOURCE
@@ -33,6 +32,7 @@ from firstlight.model import Event
 from firstlight.model.series import sorted_labels
 from firstlight.query.rows import RowSet
 from firstlight.query.summary import NAMES, Reduce, reading_of, summarize
+from firstlight.store.forks import restart_in_children
 
 VERSION = "0.8.0"
 """Of the document."""
