@@ -40,7 +40,7 @@ At rest:    all below the directory counts, as bytes per sample without, per eve
             lies beside them; of VictoriaMetrics all but its caches, of Prometheus a snapshot.
 Reopening:  a new process, from its start until it has the last hour of a series ("in all"); then, cold as well, the last
             value of each series; its peak memory after it has asked all questions three times.
-Questions:  {REPEATS} a turn, each about another series, metric or range than the one before, and asked twice.  "ms" is the median
+Questions:  {REPEATS} a turn, each about another series, metric or day than the one before, and asked twice.  "ms" is the median
             of the second times, as the bars are meant; "another" that of the first times.  Servers are asked on a
             connection that stays open, until the last byte is there; what is in it is read later.  VictoriaMetrics may
             not answer from earlier answers (nocache).  All answers are compared with what was stored.

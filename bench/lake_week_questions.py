@@ -37,7 +37,7 @@ class Asked:
     """What a question is about.
 
     Attributes:
-        days: how many days the stores hold; it is asked for the end of the last.
+        days: how many days the stores hold.
         number: how often it was asked before.
     """
 
@@ -45,7 +45,17 @@ class Asked:
     number: int
 
     @property
+    def day(self) -> int:
+        """The day that it is about: one after another of the second half, from the last back."""
+        return self.days - 1 - self.number // HOSTS % ((self.days + 1) // 2)
+
+    @property
     def end_ms(self) -> int:
+        """The end of that day."""
+        return week.BASE_MS + (self.day + 1) * week.DAY_MS
+
+    @property
+    def last_ms(self) -> int:
         """The end of the last day."""
         return week.BASE_MS + self.days * week.DAY_MS
 
@@ -59,14 +69,13 @@ class Asked:
         of_kind = range(kind, METRICS, 3)
         return of_kind[self.number % len(of_kind)]
 
-    def range_ns(self, length_ms: int, before_ms: int = 0) -> tuple[int, int]:
-        """Return the beginning and the end of so many milliseconds, the last ones before ``before_ms`` from the end."""
-        end_ms = self.end_ms - before_ms
-        return (end_ms - length_ms) * _NS_PER_MS, end_ms * _NS_PER_MS
+    def range_ns(self, length_ms: int) -> tuple[int, int]:
+        """Return the beginning and the end of the last so many milliseconds of the day."""
+        return (self.end_ms - length_ms) * _NS_PER_MS, self.end_ms * _NS_PER_MS
 
-    def last_day(self) -> week.Day:
-        """Return the samples of the last day."""
-        return week.day(self.days - 1)
+    def samples(self) -> week.Day:
+        """Return the samples of the day."""
+        return week.day(self.day)
 
 
 @dataclass(frozen=True)
@@ -152,12 +161,12 @@ def _raw_lake(lake: Lake, asked: Asked) -> Any:
 
 def _raw_truth(asked: Asked) -> Answer:
     metric, host = _raw_series(asked)
-    return {_series(metric, host): asked.last_day().values[-_STEPS_PER_HOUR:, _column(metric, host)]}
+    return {_series(metric, host): asked.samples().values[-_STEPS_PER_HOUR:, _column(metric, host)]}
 
 
 def _raw_promql(asked: Asked) -> tuple[str, dict[str, Any]]:
     metric, host = _series(*_raw_series(asked))
-    return _instant(asked, f'{metric}{{host="{host}"}}[1h]')
+    return _instant(asked.end_ms, f'{metric}{{host="{host}"}}[1h]')
 
 
 def _raw_read(found: Any) -> Answer:
@@ -175,7 +184,7 @@ def _minutes_lake(lake: Lake, asked: Asked) -> Any:
 
 
 def _minutes_truth(asked: Asked) -> Answer:
-    values = asked.last_day().values[:, _columns(asked.metric(1))]
+    values = asked.samples().values[:, _columns(asked.metric(1))]
     means = values.reshape(-1, _STEPS_PER_MINUTE, HOSTS).mean(axis=1)
     return {host_name(host): means[:, host] for host in range(HOSTS)}
 
@@ -209,20 +218,21 @@ def _top_lake(lake: Lake, asked: Asked) -> Any:
 
 
 def _top_truth(asked: Asked) -> Answer:
-    values = asked.last_day().values[-_STEPS_PER_HOUR:, _columns(asked.metric(2))]
+    values = asked.samples().values[-_STEPS_PER_HOUR:, _columns(asked.metric(2))]
     found = np.quantile(values, _QUANTILE, axis=0)
     return {host_name(host): found[host : host + 1] for host in np.argsort(-found)[:_TOP].tolist()}
 
 
 def _top_promql(asked: Asked) -> tuple[str, dict[str, Any]]:
-    return _instant(asked, f"topk({_TOP}, quantile_over_time({_QUANTILE}, {metric_name(asked.metric(2))}[1h]))")
+    return _instant(asked.end_ms, f"topk({_TOP}, quantile_over_time({_QUANTILE}, {metric_name(asked.metric(2))}[1h]))")
 
 
 TOP = Question("(d) top 10 of 20 series by p99 of an hour", _top_lake, _by_host, _top_truth, _top_promql)
 
 
 def _levels_range_ns(asked: Asked) -> tuple[int, int]:
-    return asked.range_ns(week.DAY_MS, asked.number % _SHIFTS * _SHIFT_MS)
+    end_ms = asked.last_ms - asked.number % _SHIFTS * _SHIFT_MS
+    return (end_ms - week.DAY_MS) * _NS_PER_MS, end_ms * _NS_PER_MS
 
 
 def _levels_lake(lake: Lake, asked: Asked) -> Any:
@@ -259,7 +269,7 @@ LEVELS_BY_SQL = Question("(e) the same by SQL", _levels_by_sql, _levels_read_sql
 
 
 def _text_lake(lake: Lake, asked: Asked) -> Any:
-    return lake.search(week.RARE, *asked.range_ns(asked.days * week.DAY_MS), limit=10_000)
+    return lake.search(week.RARE, week.BASE_MS * _NS_PER_MS, asked.last_ms * _NS_PER_MS, limit=10_000)
 
 
 def _text_read(found: Any) -> Answer:
@@ -284,13 +294,13 @@ def _last_read(found: Any) -> Answer:
 
 
 def _last_truth(asked: Asked) -> Answer:
-    newest = asked.last_day().values[-1]
+    newest = week.day(asked.days - 1).values[-1]
     columns = [(metric, host) for metric in range(METRICS) for host in range(HOSTS)]
     return {_series(*at): newest[_column(*at) : _column(*at) + 1] for at in columns}
 
 
 def _last_promql(asked: Asked) -> tuple[str, dict[str, Any]]:
-    return _instant(asked, '{__name__!=""}')
+    return _instant(asked.last_ms, '{__name__!=""}')
 
 
 LAST = Question("(g) last value of each of 1,000 series", _last_lake, _last_read, _last_truth, _last_promql, True)
@@ -298,5 +308,5 @@ LAST = Question("(g) last value of each of 1,000 series", _last_lake, _last_read
 QUESTIONS: Sequence[Question] = (RAW, MINUTES, TOP, LEVELS, LEVELS_BY_SQL, TEXT, LAST)
 
 
-def _instant(asked: Asked, query: str) -> tuple[str, dict[str, Any]]:
-    return "query", {"query": query, "time": asked.end_ms // 1000}
+def _instant(at_ms: int, query: str) -> tuple[str, dict[str, Any]]:
+    return "query", {"query": query, "time": at_ms // 1000}
