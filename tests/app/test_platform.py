@@ -6,6 +6,7 @@ from firstlight.app.platform import Platform
 from firstlight.app.settings import load
 from firstlight.errors import StorageFull
 from firstlight.model import Batch, Health, HealthReport, HealthState, Resource, Series
+from firstlight.store.policy import Policy, SeriesRule
 
 NOW_NS = 1234
 
@@ -142,3 +143,46 @@ def test_the_lake_is_closed_even_when_the_last_figures_fail(platform, calls, cap
     with caplog.at_level(logging.CRITICAL):
         platform.stop()
     assert calls[-1] == "close"
+
+
+def policy_of_the_lake(tmp_path, **given) -> Policy:
+    settings = {path.replace("__", "."): value for path, value in given.items()}
+    resolved = load({"data_dir": str(tmp_path), "host.enabled": False, **settings}, environ={}, directory=tmp_path)
+    platform = Platform.open(resolved)
+    try:
+        return platform.store._keeper._policy
+    finally:
+        platform.stop()
+
+
+def test_unless_told_otherwise_rows_go_after_the_usual_time(tmp_path) -> None:
+    policy = policy_of_the_lake(tmp_path)
+    assert policy.days == {
+        "events": 7,
+        "samples": 30,
+        "exponential": 30,
+        "spans": 7,
+        "findings": 365,
+        "audit": 365,
+        "rollup_1m": 180,
+        "rollup_1h": 730,
+    }
+    assert (policy.series, policy.disk_budget_bytes) == ((), 0)
+
+
+def test_what_the_settings_say_may_go_reaches_the_lake(tmp_path) -> None:
+    policy = policy_of_the_lake(
+        tmp_path,
+        lake__retention__events_days=1,
+        lake__retention__metrics_days=2,
+        lake__retention__spans_days=0,
+        lake__retention__findings_days=3,
+        lake__retention__audit_days=4,
+        lake__retention__rollup_1m_days=5,
+        lake__retention__rollup_1h_days=6,
+        lake__retention__series=[{"match": 'load{host="a"}', "days": 9}],
+        lake__disk_budget_bytes=10**9,
+    )
+    assert list(policy.days.values()) == [1, 2, 2, 0, 3, 4, 5, 6]
+    assert policy.series == (SeriesRule('load{host="a"}', 9),)
+    assert policy.disk_budget_bytes == 10**9

@@ -7,7 +7,7 @@ from firstlight.assess.health import SLACK, combined
 from firstlight.assess.packs import Indicator, Pack, SubsystemRule
 from firstlight.assess.shares import lower_bound
 from firstlight.errors import QueryError
-from firstlight.model import Event, HealthPart, HealthState, Level, Series, Span
+from firstlight.model import Event, HealthPart, HealthState, Kind, Level, Series, Span
 from tests.assess.memory_reader import MemoryReader, S
 
 NOW = 1_700_000_000 * S
@@ -171,8 +171,23 @@ def test_the_whole_is_never_better_than_a_vital_part(some, at):
     assert not vital or health.score <= vital[0].score
 
 
-@pytest.mark.parametrize(("segments", "score"), [(0, 1.0), (1, 0.5), (30, 0.1)])
-def test_damaged_segments_lower_the_health_of_the_hub(reader, segments, score):
-    reader.add(Series("firstlight_damaged_segments_count", service="firstlight"), [(NOW - S, segments)])
+FIGURES_OF_THE_HUB = [
+    ("firstlight_damaged_segments_count", [0], 1.0),
+    ("firstlight_damaged_segments_count", [1], 0.5),
+    ("firstlight_damaged_segments_count", [30], 0.1),
+    ("firstlight_over_budget_bytes", [0], 1.0),
+    ("firstlight_over_budget_bytes", [1], 0.6),
+    ("firstlight_over_budget_bytes", [2**31], 0.3),
+    ("firstlight_refused_samples_total", [7, 7], 1.0),
+    ("firstlight_refused_samples_total", [7, 70_000], 0.3),
+]
+
+
+@pytest.mark.parametrize(("metric", "values", "score"), FIGURES_OF_THE_HUB)
+def test_what_the_lake_had_to_leave_out_lowers_the_health_of_the_hub(reader, metric, values, score):
+    kind = Kind.COUNTER if metric.endswith("_total") else Kind.GAUGE
+    ages_s = (400, 10)[-len(values) :]  # the first one is older than what is looked at
+    points = [(NOW - age_s * S, value) for age_s, value in zip(ages_s, values, strict=True)]
+    reader.add(Series(metric, service="firstlight", kind=kind), points)
     (found,) = [one for one in assess([load_pack("firstlight")], reader, NOW).overall.parts if one.score is not None]
     assert found.score == pytest.approx(score)

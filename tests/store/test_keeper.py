@@ -1,8 +1,12 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from firstlight.app.lake import Lake, LakeLimits
 from firstlight.model import Batch, Event, Resource
+from firstlight.store import keeper
+from firstlight.store.policy import Policy
 
 
 def event(name: str) -> Batch:
@@ -56,3 +60,20 @@ def test_what_a_dead_process_left_unanswered_is_remembered_after_it_was_sealed(t
     with Lake.open(tmp_path) as third:
         assert third.was_recovered(b"delivery")
         assert not third.was_recovered(b"another")
+
+
+def test_what_the_budget_still_lacks_is_told_as_long_as_it_lacks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "_LOOK_EVERY_S", 0.1)
+    ballast = tmp_path / "quarantine" / "ballast"
+    with Lake.open(tmp_path, policy=Policy(disk_budget_bytes=50_000_000)) as lake:
+        lake.append([event("a")])
+        assert lake.stats()["over_bytes"] == 0
+        ballast.parent.mkdir(exist_ok=True)
+        with open(ballast, "wb") as file:
+            file.truncate(60_000_000)
+        wait_for(lambda: lake.stats()["over_bytes"] > 10_000_000)
+        assert lake.sql("SELECT name FROM events WHERE name = 'a'").rows == [("a",)]
+        ballast.unlink()
+        wait_for(lambda: lake.stats()["over_bytes"] == 0)

@@ -13,7 +13,7 @@ import msgspec
 
 from firstlight.errors import FirstlightError
 from firstlight.model import Batch, Resource
-from firstlight.store import maintain
+from firstlight.store import budget, maintain
 from firstlight.store.catalog import Catalog
 from firstlight.store.layout import Layout
 from firstlight.store.policy import Policy
@@ -151,6 +151,8 @@ class Keeper:
         """Have done what is due; return the seconds until the next look."""
         try:
             if not maintain.is_due(self._layout, self._catalog, self._policy):
+                # What is too much now is in files that may not go.
+                self.done.over_bytes = budget.excess_bytes(self._layout, self._policy.disk_budget_bytes)
                 return _LOOK_EVERY_S
         except (OSError, FirstlightError) as error:
             return self._failed(str(error))
