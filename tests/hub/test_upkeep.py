@@ -9,7 +9,8 @@ from firstlight.store import budget
 from tests.hub.serving import Client, hub
 from tests.store.lakes import lake_of
 
-FOREVER = {f"lake__retention__{name}_days": 0 for name in ("events", "metrics", "spans")}
+USUAL = {f"lake__retention__{name}_days": days for name, days in (("events", 7), ("metrics", 30), ("spans", 7))}
+FOREVER = dict.fromkeys(USUAL, 0)
 
 
 def wait_for(condition: Callable[[], Any]) -> None:
@@ -35,7 +36,7 @@ def rows_of(client: Client, query: str) -> list[list[Any]]:
 
 def test_old_rows_leave_the_lake_of_a_hub_and_that_is_seen(tmp_path: Path) -> None:
     lake_of(tmp_path, 3)
-    with hub(tmp_path) as client:
+    with hub(tmp_path, **USUAL) as client:
         wait_for(lambda: figure(client, "retained_rows") >= 3 * (12 + 12 + 24 + 1))
         assert metric(client, "firstlight_retired_rows_total") == figure(client, "retained_rows")
         told = rows_of(client, "SELECT attributes->>'table' FROM events WHERE name = 'rows_retired'")
