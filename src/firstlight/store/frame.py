@@ -54,8 +54,9 @@ def pack(batches: Sequence[Batch], defined: set[int]) -> tuple[list[bytes | memo
     ids, times, values = array("q"), array("q"), array("d")
     groups: list[RowGroup] = []
     for batch in batches:
-        for series_id in batch.series.keys() - defined:
-            fresh[series_id] = batch.series[series_id]
+        # Nearly always nothing is new, and asking for that alone takes half as long as the difference.
+        if not defined.issuperset(batch.series):
+            fresh.update((series_id, batch.series[series_id]) for series_id in batch.series.keys() - defined)
         ids += batch.samples.series_ids
         times += batch.samples.times_ns
         values += batch.samples.values
