@@ -36,7 +36,10 @@ def kill(hub: "subprocess.Popen[str]") -> None:
 
 
 def body(name: str) -> bytes:
-    records = [{"timeUnixNano": "1", "eventName": f"{name}-{n}", "body": {"stringValue": "x"}} for n in range(RECORDS)]
+    records = [
+        {"timeUnixNano": str(time.time_ns()), "eventName": f"{name}-{n}", "body": {"stringValue": "x"}}
+        for n in range(RECORDS)
+    ]
     scope = {"logRecords": records}
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "crash"}}]}
     return json.dumps({"resourceLogs": [{"resource": resource, "scopeLogs": [scope]}]}).encode()
