@@ -15,6 +15,7 @@ from firstlight.app.lake import Lake
 
 KILLS = int(os.environ.get("FIRSTLIGHT_TEST_KILLS", "4"))
 SENDERS = 4
+NOW = str(time.time_ns())
 RECORDS = 20
 
 
@@ -36,10 +37,7 @@ def kill(hub: "subprocess.Popen[str]") -> None:
 
 
 def body(name: str) -> bytes:
-    records = [
-        {"timeUnixNano": str(time.time_ns()), "eventName": f"{name}-{n}", "body": {"stringValue": "x"}}
-        for n in range(RECORDS)
-    ]
+    records = [{"timeUnixNano": NOW, "eventName": f"{name}-{n}", "body": {"stringValue": "x"}} for n in range(RECORDS)]
     scope = {"logRecords": records}
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "crash"}}]}
     return json.dumps({"resourceLogs": [{"resource": resource, "scopeLogs": [scope]}]}).encode()
