@@ -62,6 +62,10 @@ class Rows(Protocol):
     def truncated(self) -> bool:
         """Whether there was more than the limit."""
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What is missing in the answer, for people: segments that are damaged."""
+
 
 class SignalStore(Protocol):
     """Keeps signals."""

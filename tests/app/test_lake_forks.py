@@ -143,8 +143,8 @@ lake = Lake.open(path, limits=LakeLimits(rotate_s=0.1))
 
 def work():
     assert lake.stats()["seal_runs"] == 0
-    write("child")
-    while not lake.stats()["seal_runs"]:
+    while not lake.stats()["seal_runs"]:  # one log more each time: the parent's process may take some of them
+        write("child")
         time.sleep(0.05)
 
 write("parent")

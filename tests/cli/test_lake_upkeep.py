@@ -16,6 +16,28 @@ def lake(tmp_path: Path) -> Layout:
     return lake_of(tmp_path / "lake", 2)
 
 
+def test_what_is_missing_is_said(here, lake):
+    damaged = segments(lake, "events")[0].path
+    flip(damaged, 50)
+    place = ["--data", str(lake.root)]
+    for question in (["sql", "SELECT count(*) FROM events"], ["events"], ["events", "--search", "e"]):
+        answer = here(*question, *place)
+        assert answer.returncode == 0
+        assert Path(damaged).name in answer.stderr
+        assert f"{ROWS} rows of events are missing" in answer.stderr
+
+
+def test_what_is_missing_is_said_of_a_hub_as_well(here, double):
+    missing = {"warnings": ["12 rows of events are missing"]}
+    column = {"columns": [{"name": "count", "type": "BIGINT"}], "rows": [[3]], **missing}
+    for path, answer in {"/api/sql": column, "/api/events": {"events": [], **missing}}.items():
+        double.answers[path] = (200, "application/json", json.dumps(answer).encode())
+    for question in (["sql", "SELECT count(*) FROM events"], ["events"]):
+        answer = here(*question, "--url", double.url)
+        assert answer.returncode == 0
+        assert "12 rows of events are missing" in answer.stderr
+
+
 def test_compact_merges_each_day(here, lake):
     lake_of(lake.root, 2)
     place = ["--data", str(lake.root)]

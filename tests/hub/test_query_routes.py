@@ -40,6 +40,7 @@ def test_sql_answers_columns_and_rows(client: Client) -> None:
         "rows": [[1, "a", [1, 2], None]],
         "row_count": 1,
         "truncated": False,
+        "warnings": [],
     }
 
 

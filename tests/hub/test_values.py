@@ -4,9 +4,16 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import msgspec
+import pyarrow as pa
 import pytest
 
-from firstlight.hub.values import plain
+from firstlight.hub.values import answer, plain
+from firstlight.query.rows import RowSet
+
+
+def test_an_answer_says_what_is_missing() -> None:
+    rows = RowSet(pa.table({"count": [3]}), ["BIGINT"], warnings=("12 rows of events are missing",))
+    assert msgspec.json.decode(answer(rows, 1.0))["warnings"] == ["12 rows of events are missing"]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,18 @@ def test_the_process_seals_and_merges_and_ends(tmp_path: Path) -> None:
         assert lake.sql("SELECT count(*) FROM events").rows == [(160,)]
 
 
+def test_the_process_does_without_pandas(tmp_path: Path) -> None:
+    layout = sealed(tmp_path, *map(everything, range(8)))
+    program = (
+        "import sys; from firstlight.store.maintain import main; assert not main(); "
+        "assert not {'pandas', 'duckdb'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(layout.root)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "compacted" in done.stdout
+
+
 def test_a_second_process_leaves_it_to_the_first(tmp_path: Path) -> None:
     layout = sealed(tmp_path, everything(0))
     lock = FileLock(layout.keeper_lock)

@@ -11,6 +11,7 @@ from firstlight.store.layout import FileLock, Layout
 from firstlight.store.maintain import maintain
 from firstlight.store.seal import Sealer
 from firstlight.store.wal import WalWriter
+from tests.store.ducklake import attached
 
 DAY_NS = 86_400_000_000_000
 START_NS = 1_760_000_000_123_456_789
@@ -168,7 +169,7 @@ def test_any_engine_reads_the_segments(tmp_path: Path) -> None:
 def test_the_catalog_is_a_ducklake_that_its_own_client_reads(tmp_path: Path) -> None:
     layout, _ = left_by_a_dead_writer(tmp_path)
     Sealer(layout).seal()
-    connection = lakehouse.connect(layout)
+    connection = attached(layout)
     question = "SELECT count(*) FROM lake.samples JOIN lake.series USING (series_id) WHERE labels['core'] = '0'"
     assert connection.execute(question).fetchall() == [(10,)]
     assert connection.execute(f"{question} AND time >= '2025-10-10'").fetchall() == [(7,)]

@@ -12,6 +12,7 @@ from firstlight.store.catalog import Catalog
 from firstlight.store.layout import Layout
 from firstlight.store.seal import Sealer
 from firstlight.store.wal import WalWriter
+from tests.store.ducklake import attached
 from tests.store.test_compact import compact_all, everything, sealed
 
 
@@ -81,7 +82,7 @@ def test_old_snapshots_go_and_what_they_noted_stays(tmp_path: Path) -> None:
     assert after.sealed == {(name, 1)}
     with Lake.open(tmp_path, read_only=True) as lake:
         assert lake.sql("SELECT count(*) FROM events").rows == [(60,)]
-    connection = lakehouse.connect(layout)
+    connection = attached(layout)
     assert connection.execute("SELECT count(*) FROM lake.events").fetchall() == [(60,)]
     connection.close()
 

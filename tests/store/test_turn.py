@@ -25,7 +25,7 @@ def test_a_maintaining_process_makes_way_for_who_waits(tmp_path: Path) -> None:
     layout = lake_of(tmp_path, 1)
     program = (
         "import sys; from firstlight.store.layout import Layout; from firstlight.store.maintain import maintain\n"
-        "print('begun', flush=True); maintain(Layout(sys.argv[1]), print, 3600.0)"
+        "print('begun', flush=True)\nwhile not maintain(Layout(sys.argv[1]), print, 3600.0): pass"
     )
     worker = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
     assert worker.stdout is not None

@@ -18,18 +18,17 @@ from firstlight.query.last import LastSample, last
 from firstlight.query.rows import RowSet
 from firstlight.query.search import EventFinder, SearchOptions
 from firstlight.query.select import SeriesSamples, Window, select, window
-from firstlight.query.sql import DEFAULT_TIME_LIMIT_S, SqlEngine
 from firstlight.store import lakehouse
 from firstlight.store.backlog import Backlog
 from firstlight.store.compact import Merged
 from firstlight.store.delivery import newest, sender_of
 from firstlight.store.erase import Erased, Patience
-from firstlight.store.forks import restart_in_children
+from firstlight.store.forks import no_fork, restart_in_children
 from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
 from firstlight.store.maintain import KEEP_ALL
 from firstlight.store.policy import Policy
-from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, LakeReader
+from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, DEFAULT_TIME_LIMIT_S, LakeReader
 from firstlight.store.selection import Selection
 from firstlight.store.verify import Verified
 from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter, delivery_name
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from firstlight.app.exports.wanted import Wanted as ExportWanted
     from firstlight.app.lake_backup import BackupReport
     from firstlight.app.lake_stats import LakeStats
+    from firstlight.query.sql import SqlEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,12 @@ class Lake:
     upkeep of its own.
     """
 
-    def __init__(self, layout: Layout, reader: LakeReader, sql: SqlEngine, writer: WalWriter | None) -> None:
+    def __init__(self, layout: Layout, reader: LakeReader, time_limit_s: float, writer: WalWriter | None) -> None:
         self._layout = layout
         self._reader = reader
-        self._sql = sql
-        self._finder = EventFinder(reader, sql.time_limit_s)
+        self._time_limit_s = time_limit_s
+        self._sql: SqlEngine | None = None
+        self._finder = EventFinder(reader, time_limit_s)
         self._wal = writer
         self._keeper: Keeper | None = None
         self._recovered: frozenset[bytes] = frozenset()
@@ -88,11 +89,19 @@ class Lake:
 
     def restart(self) -> None:
         """Begin anew in a forked child, where what other threads were about to change is left half done."""
-        self._finder = EventFinder(self._reader, self._sql.time_limit_s)
+        self._finder = EventFinder(self._reader, self._time_limit_s)
         if self._admission is not None:
             self._admission = self._admission.anew()
         if self._keeper is not None:
             self._keeper = self._keeper.anew()
+
+    def _engine(self) -> "SqlEngine":
+        if self._sql is None:
+            with no_fork:
+                from firstlight.query.sql import SqlEngine  # and DuckDB: 33 MB for who asks by SQL, and nobody else
+
+            self._sql = SqlEngine(self._reader, self._time_limit_s)
+        return self._sql
 
     @classmethod
     def open(
@@ -128,7 +137,7 @@ class Lake:
             lakehouse.create(layout)
         reader = LakeReader(layout, limits.memory_limit_bytes, limits.threads)
         writer = None if read_only else WalWriter(layout, durability, limits.rotate_bytes, limits.rotate_s)
-        lake = cls(layout, reader, SqlEngine(reader, limits.time_limit_s), writer)
+        lake = cls(layout, reader, limits.time_limit_s, writer)
         if writer is not None:
             lake._admission = SeriesAdmission(reader, limits.series)
             lake._begin(writer, policy if maintain else None)
@@ -181,7 +190,7 @@ class Lake:
             QueryError: the statement is wrong, may not run, took too long or too much, or ``cancel`` was set.
             StorageError: segments are missing.
         """
-        return self._sql.run(
+        return self._engine().run(
             query,
             params,
             limit=limit,

@@ -17,6 +17,7 @@ from firstlight.app.live import LiveFeed
 from firstlight.app.queries import CancellableSql, Queries
 from firstlight.app.schedule import Periodic
 from firstlight.app.self_metrics import SelfMetrics
+from firstlight.app.series_limits import SeriesLimits
 from firstlight.app.settings import Resolved
 from firstlight.app.sources import Sources
 from firstlight.app.upkeep import policy_of
@@ -153,7 +154,9 @@ class Platform:
             settings.data_path,
             durability=settings.lake.durability,
             limits=LakeLimits(
-                memory_limit_bytes=settings.limits.query_memory_bytes, time_limit_s=settings.limits.query_time_s
+                memory_limit_bytes=settings.limits.query_memory_bytes,
+                time_limit_s=settings.limits.query_time_s,
+                series=SeriesLimits(settings.lake.series_per_metric, settings.lake.series_total),
             ),
             policy=policy_of(settings.lake),
         )

@@ -106,6 +106,12 @@ class LakeSettings(Group, frozen=True):
     disk_budget_bytes: Annotated[
         int, Meta(ge=0, description="size that the data directory keeps to by dropping the oldest days; 0 for any")
     ] = 0
+    series_per_metric: Annotated[
+        int, Meta(ge=0, description="series that one metric may have; samples of more are refused; 0 for any number")
+    ] = 100_000
+    series_total: Annotated[int, Meta(ge=0, description="series that all metrics together may have; likewise")] = (
+        2_000_000
+    )
     retention: RetentionSettings = RetentionSettings()
 
 

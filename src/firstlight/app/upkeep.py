@@ -87,10 +87,7 @@ def compact(
     with _explained(layout), turn(layout, wait_s):
         maintenance = Maintenance(layout, lambda told: _note_merge(told, merged))
         maintenance.seal()
-        work = merging.possible(Catalog(layout).snapshot())
-        for number, one in enumerate(work):
-            progress(f"{one.table} {one.day}", number, len(work))
-            maintenance.merge(one)
+        maintenance.compact_all(progress)
     return merged
 
 

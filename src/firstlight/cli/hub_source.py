@@ -51,6 +51,7 @@ class HubSource:
         if after_ns is not None:
             parameters["after_ns"] = str(after_ns)
         answer = self._checked(self.client.get("/api/events", parameters), Events)
+        output.note_each(answer.get("warnings", ()))
         return list(answer["events"])
 
     def follow(self, wanted: EventFilter, limit: int) -> Iterator[Any]:

@@ -90,7 +90,8 @@ class LakeSource:
         answer = self._lake.sql(query, limit=limit)
         columns = [Column(name, kind) for name, kind in zip(answer.columns, answer.types, strict=True)]
         rows = [[json_value(value) for value in row] for row in answer.rows]
-        return Table(columns, rows, answer.truncated, (time.perf_counter() - began) * 1000)
+        elapsed_ms = (time.perf_counter() - began) * 1000
+        return Table(columns, rows, answer.truncated, elapsed_ms, list(answer.warnings))
 
     def events(self, wanted: EventFilter, limit: int, after_ns: int = 0) -> list[Any]:
         """Return the newest ``limit`` events, oldest first."""
@@ -105,7 +106,9 @@ class LakeSource:
             "after_us": after_ns // 1000,
             "limit": limit,
         }
-        return [_event(row) for row in reversed(self._lake.sql(_EVENTS, parameters).rows)]
+        found = self._lake.sql(_EVENTS, parameters)
+        output.note_each(found.warnings)
+        return [_event(row) for row in reversed(found.rows)]
 
     def _found(self, wanted: EventFilter, level: int, limit: int, after_ns: int) -> list[Any]:
         found = self._lake.search(
@@ -119,6 +122,7 @@ class LakeSource:
             subsystem=wanted.subsystem,
             service=wanted.service,
         )
+        output.note_each(found.warnings)
         return [_event([row[column] for column in _EVENT_COLUMNS]) for row in reversed(found.dicts())]
 
     def follow(self, wanted: EventFilter, limit: int) -> Iterator[Any]:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 _KEPT_CONTROLS = "\n\t"
@@ -60,6 +61,12 @@ def abandon() -> None:
 def note(text: str) -> None:
     """Tell a person something that is no part of the answer."""
     sys.stderr.write(f"firstlight: {printable(text)}\n")
+
+
+def note_each(texts: Iterable[str]) -> None:
+    """Tell a person each of ``texts``."""
+    for text in texts:
+        note(text)
 
 
 def write_json(value: Any) -> None:

@@ -43,6 +43,7 @@ def command(wanted: Wanted, query: str | None, file: str | None, as_csv: bool, l
     finally:
         source.close()
     table.write(answer, "json" if wanted.as_json else "csv" if as_csv else "text")
+    output.note_each(answer.warnings)
     if answer.truncated:
         more = "ask for more with --limit" if len(answer.rows) == limit else "the hub gives no more (limits.query_rows)"
         output.note(f"only the first {len(answer.rows):,} rows are shown; {more}")

@@ -24,12 +24,14 @@ class Table(msgspec.Struct):
         rows: each as long as ``columns``.
         truncated: there are more rows than were given.
         elapsed_ms: milliseconds that the query took where it ran.
+        warnings: what is missing, for people.
     """
 
     columns: list[Column]
     rows: list[list[Any]]
     truncated: bool = False
     elapsed_ms: float = 0.0
+    warnings: list[str] = []
 
 
 class Event(msgspec.Struct):
@@ -49,9 +51,10 @@ class Event(msgspec.Struct):
 
 
 class Events(msgspec.Struct):
-    """Some events, oldest first."""
+    """Some events, oldest first, and for people what is missing."""
 
     events: list[Event]
+    warnings: list[str] = []
 
 
 class Score(msgspec.Struct):

@@ -40,9 +40,10 @@ class SqlQuestion(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class EventsAnswer(msgspec.Struct):
-    """Events, oldest first."""
+    """Events, oldest first, and for people what is missing."""
 
     events: list[EventShown]
+    warnings: list[str] = []
 
 
 class SeriesShown(msgspec.Struct):
@@ -138,7 +139,8 @@ def _newest(runner: Runner, asked: EventsAsked) -> Rows:
 def _events_shown(found: Rows) -> EventsAnswer:
     """Return rows, newest first, as they are shown, oldest first."""
     places = [found.columns.index(column) for column in _EVENT_COLUMNS]
-    return EventsAnswer([_event_shown([row[place] for place in places]) for row in reversed(found.rows)])
+    shown = [_event_shown([row[place] for place in places]) for row in reversed(found.rows)]
+    return EventsAnswer(shown, list(found.warnings))
 
 
 @get("/api/series")

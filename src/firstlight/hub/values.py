@@ -22,6 +22,7 @@ def answer(rows: Rows, elapsed_ms: float) -> bytes:
             "rows": [[plain(value) for value in row] for row in rows.rows],
             "row_count": len(rows.rows),
             "truncated": rows.truncated,
+            "warnings": list(rows.warnings),
             "elapsed_ms": round(elapsed_ms, 3),
         }
     )

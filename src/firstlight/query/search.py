@@ -10,10 +10,9 @@ from firstlight.model import Level, level_name
 from firstlight.query.event_search import EventSearch, EventSearcher, Patience
 from firstlight.query.newest import times_ns
 from firstlight.query.rows import RowSet
-from firstlight.query.sql import DEFAULT_TIME_LIMIT_S
 from firstlight.query.text_match import text_match
 from firstlight.store import schema
-from firstlight.store.reader import LakeReader
+from firstlight.store.reader import DEFAULT_TIME_LIMIT_S, LakeReader
 
 DEFAULT_LIMIT = 100
 _COLUMNS = ("name", "body")

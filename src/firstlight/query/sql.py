@@ -15,10 +15,9 @@ from firstlight.errors import QueryError
 from firstlight.query.rows import RowSet
 from firstlight.query.time_range import EVER, time_range_us
 from firstlight.store.database import Database, confined_database
-from firstlight.store.reader import LakeReader, View
+from firstlight.store.reader import DEFAULT_TIME_LIMIT_S, LakeReader, View
 from firstlight.store.schema import REPEATED_TEXT, TIME
 
-DEFAULT_TIME_LIMIT_S = 30.0
 INTERRUPT_AGAIN_S = 0.05
 _POLL_S = 0.05
 _FETCH_ROWS = 4096

@@ -29,11 +29,6 @@ class SampleAges:
     begins_us: Any
 
     @property
-    def all_before_us(self) -> int:
-        """Before this, samples of every series may go."""
-        return min(self.usual_us, int(self.begins_us.min(initial=np.iinfo(np.int64).max)))
-
-    @property
     def none_since_us(self) -> int:
         """From this on, samples of no series may go."""
         return max(self.usual_us, int(self.begins_us.max(initial=_NEVER_US)))

@@ -1,7 +1,8 @@
 """What the catalog says, read as the plain SQLite file that it is.
 
-The catalog is a DuckLake (https://ducklake.select/docs/stable/specification); :mod:`firstlight.store.lakehouse` writes
-it through DuckDB.  Reading needs no engine: one transaction gives a snapshot, its segments and the logs sealed in it.
+The catalog is a DuckLake (https://ducklake.select/docs/stable/specification); :mod:`firstlight.store.lakehouse` makes
+it and :mod:`firstlight.store.commit` changes it.  Reading needs no engine either: one transaction gives a snapshot, its
+segments and the logs sealed in it.
 """
 
 import json

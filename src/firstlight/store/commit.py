@@ -106,12 +106,22 @@ class _Change:
     def __init__(self, database: sqlite3.Connection, layout: Layout) -> None:
         self._database = database
         self._layout = layout
+        self._refuse_other_formats()
         latest, self._schema_version, self._next_catalog_id, self._next_file_id = database.execute(_LATEST).fetchone()
         self.snapshot: int = latest + 1
         tables = "SELECT table_name, table_id FROM ducklake_table WHERE end_snapshot IS NULL"
         self._tables: dict[str, int] = dict(database.execute(tables))
         self._inserted: set[int] = set()
         self._deleted: set[int] = set()
+
+    def _refuse_other_formats(self) -> None:
+        found = self._database.execute("SELECT value FROM ducklake_metadata WHERE key = 'version'").fetchone()
+        if found != (FORMAT_VERSION,):
+            version = "without a version" if found is None else f"of version {found[0]}"
+            raise StorageError(
+                f"the catalog {self._layout.catalog} is a DuckLake {version}; this Firstlight writes {FORMAT_VERSION}. "
+                "Update Firstlight, or make a lake of your own with another directory"
+            )
 
     def add(self, segment: NewSegment) -> None:
         table_id = self._tables[segment.table]

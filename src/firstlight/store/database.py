@@ -6,14 +6,17 @@ places in memory, for those, or crash.  So it must never end: not even when the 
 
 import ctypes
 import os
+import sys
 import threading
 from collections.abc import Callable
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from firstlight.errors import StorageError
-from firstlight.store.forks import restart_in_children
+from firstlight.store.forks import no_fork, restart_in_children
 from firstlight.store.layout import Layout
+
+if TYPE_CHECKING:
+    import duckdb
 
 _MAX_SPILL = "4GB"
 
@@ -25,14 +28,14 @@ class Database:
         make: makes it.
     """
 
-    def __init__(self, make: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+    def __init__(self, make: "Callable[[], duckdb.DuckDBPyConnection]") -> None:
         self._make = make
         self._made: duckdb.DuckDBPyConnection | None = None
         self._is_closed = False
         self._lock = threading.Lock()
         restart_in_children(self)
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
+    def cursor(self) -> "duckdb.DuckDBPyConnection":
         """Return a connection to it, to be closed by the caller.
 
         Raises:
@@ -42,7 +45,8 @@ class Database:
             if self._is_closed:
                 raise StorageError("the lake is closed; open it again")
             if self._made is None:
-                self._made = self._make()
+                with no_fork:
+                    self._made = self._make()
             return self._made.cursor()
 
     def close(self) -> None:
@@ -65,14 +69,15 @@ class _Default:
     """DuckDB's default connection, which is there as soon as DuckDB is imported; nobody here uses it."""
 
     def restart(self) -> None:
-        _never_destroy(duckdb.default_connection())
+        if (duckdb := sys.modules.get("duckdb")) is not None:
+            _never_destroy(duckdb.default_connection())
 
 
 _default = _Default()
 restart_in_children(_default)
 
 
-def _never_destroy(inherited: duckdb.DuckDBPyConnection) -> None:
+def _never_destroy(inherited: "duckdb.DuckDBPyConnection") -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 
@@ -81,7 +86,10 @@ def confined_database(layout: Layout, memory_limit_bytes: int, threads: int) -> 
     return Database(lambda: _confined(layout, memory_limit_bytes, threads))
 
 
-def _confined(layout: Layout, memory_limit_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
+def _confined(layout: Layout, memory_limit_bytes: int, threads: int) -> "duckdb.DuckDBPyConnection":
+    import duckdb
+    import pyarrow.dataset  # noqa: F401 - DuckDB loads it when it first answers in Arrow, and then a fork may come
+
     spill = str(layout.spill) if os.access(layout.root, os.W_OK) else ""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_limit_bytes}B",

@@ -1,6 +1,7 @@
-"""What begins anew in a forked child."""
+"""What begins anew in a forked child, and what a fork waits for."""
 
 import os
+import threading
 from typing import Protocol
 from weakref import WeakSet
 
@@ -26,3 +27,9 @@ def _in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_in_child)
+
+no_fork = threading.RLock()
+"""Held while modules are loaded late and engines are made: a child of the middle of that would wait for ever for the
+thread that does it.  Forking waits until it is over."""
+
+os.register_at_fork(before=no_fork.acquire, after_in_parent=no_fork.release, after_in_child=no_fork.release)

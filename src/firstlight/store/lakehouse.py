@@ -1,121 +1,132 @@
-"""Making a catalog: DuckDB with its DuckLake extension; changes of it later are plain SQL (``commit``)."""
+"""Making a catalog: a DuckLake with an empty table for each signal (https://ducklake.select/docs/stable/specification).
+
+It is plain SQL in one SQLite transaction, as later changes are (``commit``), so nobody has to load a query engine and
+its extensions for it; they take 30 MB.
+"""
 
 import sqlite3
 import time
-from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TypeVar
+import uuid
+from importlib.resources import files
 
-import duckdb
+import pyarrow as pa
 
-from firstlight.errors import FirstlightError, StorageError, StorageFull
+from firstlight.errors import StorageError, StorageFull
 from firstlight.store import catalog, schema
+from firstlight.store.commit import FORMAT_VERSION, time_text
 from firstlight.store.layout import FileLock, Layout
+from firstlight.version import __version__
 
-LAKE = "lake"
 _LAST_TABLE = list(schema.TABLES)[-1]
-_EXTENSIONS = ("ducklake", "sqlite_scanner")
-_BUSY_WORDS = ("database is locked", "database schema is locked", "cannot start a transaction")
-_BUSY_TRIES = 60
-_BUSY_WAIT_S = 0.05
-_MEMORY_LIMIT = "256MB"
-_T = TypeVar("_T")
-
-
-def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
-    """Return a database with the lake attached for writing as ``lake``, made when it is missing.
-
-    Raises:
-        StorageError: the catalog cannot be opened, or an extension is missing.
-    """
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": _MEMORY_LIMIT,
-        "threads": 1,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-    connection = duckdb.connect(":memory:", config=config)
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        for name in _EXTENSIONS:
-            _load_extension(connection, name)
-        if catalog.is_complete(layout, _LAST_TABLE):
-            _attach(layout, connection)
-        else:
-            _create(layout, connection)
-    except (duckdb.Error, sqlite3.Error) as error:
-        connection.close()
-        raise _refused(layout, error) from error
-    return connection
+_BUSY_TIMEOUT_S = 5.0
+_TYPES = {
+    pa.int64(): "int64",
+    pa.int32(): "int32",
+    pa.int16(): "int16",
+    pa.int8(): "int8",
+    pa.float64(): "float64",
+    pa.float32(): "float32",
+    pa.string(): "varchar",
+    schema.TIME: "timestamptz",
+}
+_ADD_COLUMN = "INSERT INTO ducklake_column VALUES (?, ?, NULL, ?, ?, ?, ?, NULL, 'NULL', 1, ?, ?, 'duckdb')"
 
 
 def create(layout: Layout) -> None:
-    """Make the catalog when it is missing.
+    """Make the catalog, or the tables that it does not have yet; whoever comes first does it while the others wait.
 
     Raises:
         StorageError: it cannot be made.
+        StorageFull: no space.
     """
-    if not catalog.is_complete(layout, _LAST_TABLE):
-        connect(layout).close()
-
-
-def patiently(action: Callable[[], _T]) -> _T:
-    """Run ``action`` again while another process holds the catalog for a moment.
-
-    Raises:
-        StorageError: it was held for several seconds.
-    """
-    for _ in range(_BUSY_TRIES):
-        try:
-            return action()
-        except duckdb.Error as error:
-            if not any(words in str(error) for words in _BUSY_WORDS):
-                raise
-            time.sleep(_BUSY_WAIT_S)
-    raise StorageError("another process has held the catalog for too long; see 'firstlight doctor'")
-
-
-def _create(layout: Layout, connection: duckdb.DuckDBPyConnection) -> None:
-    """Attach and make the tables; whoever comes first does it while the others wait."""
+    if catalog.is_complete(layout, _LAST_TABLE):
+        return
     lock = FileLock(layout.root / "create.lock")
     lock.acquire(wait=True)
     try:
-        _attach(layout, connection)
-        connection.execute("BEGIN")
-        for name, columns in schema.TABLES.items():
-            connection.execute(f"CREATE TABLE IF NOT EXISTS {LAKE}.{name} ({schema.sql_columns(columns)})")
-        connection.execute("COMMIT")
-        # Rows that another client adds must be in segments too, not in the catalog.
-        connection.execute(f"CALL {LAKE}.set_option('data_inlining_row_limit', 0)")
-        with sqlite3.connect(layout.catalog) as database:
-            database.execute("PRAGMA journal_mode = WAL")
-        database.close()
+        if not catalog.is_complete(layout, _LAST_TABLE):
+            _create(layout)
+    except sqlite3.Error as error:
+        if "full" in str(error):
+            raise StorageFull(
+                f"no space left for {layout.catalog}; free some or choose another directory with --data DIR"
+            ) from error
+        raise StorageError(f"cannot use the catalog {layout.catalog}: {error}; see 'firstlight doctor'") from error
     finally:
         lock.release()
 
 
-def _attach(layout: Layout, connection: duckdb.DuckDBPyConnection) -> None:
-    path, data = _quoted(f"ducklake:sqlite:{layout.catalog}"), _quoted(f"{layout.data}/")
-    patiently(lambda: connection.execute(f"ATTACH {path} AS {LAKE} (DATA_PATH {data}, OVERRIDE_DATA_PATH true)"))
+def _create(layout: Layout) -> None:
+    database = sqlite3.connect(layout.catalog, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("BEGIN IMMEDIATE")
+        if database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'ducklake_table'").fetchone() == (0,):
+            _found(database, layout)
+        _add_tables(database)
+        database.execute("COMMIT")
+    finally:
+        database.close()
 
 
-def _load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Load the copy that its PyPI package carries, else what DuckDB itself installs."""
-    spec = find_spec(f"duckdb_extension_{name}")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        for file in Path(folder).glob(f"extensions/v{duckdb.__version__}/*.duckdb_extension"):
-            connection.execute(f"LOAD {_quoted(str(file))}")
-            return
-    connection.execute(f"INSTALL {name}")
-    connection.execute(f"LOAD {name}")
+def _found(database: sqlite3.Connection, layout: Layout) -> None:
+    """Make the catalog's own tables and note what kind of a lake it is."""
+    for statement in files("firstlight.store").joinpath("ducklake.sql").read_text("utf-8").split(";"):
+        database.execute(statement)
+    facts = {
+        "version": FORMAT_VERSION,
+        "created_by": f"Firstlight {__version__}",
+        "data_path": f"{layout.data}/",
+        "encrypted": "false",
+        # Rows that another client adds must be in segments too, not in the catalog.
+        "data_inlining_row_limit": "0",
+    }
+    database.executemany("INSERT INTO ducklake_metadata VALUES (?, ?, NULL, NULL)", facts.items())
+    database.execute("INSERT INTO ducklake_schema VALUES (0, ?, 0, NULL, 'main', 'main/', 1)", (str(uuid.uuid4()),))
+    _add_snapshot(database, 0, 0, 1, 'created_schema:"main"')
 
 
-def _refused(layout: Layout, error: Exception) -> FirstlightError:
-    if "disk is full" in str(error) or "No space left" in str(error):
-        return StorageFull(f"no space left for {layout.catalog}; free some or choose another directory with --data DIR")
-    return StorageError(f"cannot use the catalog {layout.catalog}: {error}; see 'firstlight doctor'")
+def _add_tables(database: sqlite3.Connection) -> None:
+    there = {name for (name,) in database.execute("SELECT table_name FROM ducklake_table WHERE end_snapshot IS NULL")}
+    latest = "SELECT snapshot_id, schema_version, next_catalog_id FROM ducklake_snapshot ORDER BY snapshot_id DESC"
+    snapshot, version, first_id = database.execute(latest).fetchone()
+    snapshot, version = snapshot + 1, version + 1
+    missing = [name for name in schema.TABLES if name not in there]
+    for table_id, name in enumerate(missing, first_id):
+        row = (table_id, str(uuid.uuid4()), snapshot, name, f"{name}/")
+        database.execute("INSERT INTO ducklake_table VALUES (?, ?, ?, NULL, 0, ?, ?, 1)", row)
+        database.execute("INSERT INTO ducklake_schema_versions VALUES (?, ?, ?)", (snapshot, version, table_id))
+        _add_columns(database, snapshot, table_id, name)
+    made = ",".join(f'created_table:"main"."{name}"' for name in missing)
+    _add_snapshot(database, snapshot, version, first_id + len(missing), made)
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _add_columns(database: sqlite3.Connection, snapshot: int, table_id: int, name: str) -> None:
+    numbers = schema.field_ids(name)
+
+    def add(path: str, kind: str, parent: int | None = None) -> None:
+        number, default = numbers[path], "" if kind in {"map", "list"} else "literal"
+        row = (number, snapshot, table_id, number, path.rpartition(".")[2], kind, parent, default)
+        database.execute(_ADD_COLUMN, row)
+
+    for column in schema.TABLES[name]:
+        path, kind = column.name, column.type
+        if pa.types.is_map(kind):
+            add(path, "map")
+            add(f"{path}.key", _TYPES[kind.key_type], numbers[path])
+            add(f"{path}.value", _TYPES[kind.item_type], numbers[path])
+        elif pa.types.is_list(kind):
+            add(path, "list")
+            add(f"{path}.element", _TYPES[kind.value_type], numbers[path])
+        else:
+            add(path, _TYPES[kind])
+
+
+def _add_snapshot(database: sqlite3.Connection, number: int, version: int, next_id: int, changes: str) -> None:
+    row = (number, time_text(time.time_ns() // 1000), version, next_id)
+    database.execute(
+        "INSERT INTO ducklake_snapshot VALUES (?, ?, ?, ?, "
+        "(SELECT coalesce(max(next_file_id), 0) FROM ducklake_snapshot))",
+        row,
+    )
+    database.execute("INSERT INTO ducklake_snapshot_changes VALUES (?, ?, NULL, NULL, NULL)", (number, changes))

@@ -6,6 +6,7 @@ holds ``keeper.lock``; when it dies the kernel frees the lock and another one go
 turn (:mod:`firstlight.store.turn`).
 """
 
+import importlib.abc
 import json
 import os
 import sys
@@ -36,6 +37,7 @@ _NICENESS = 5
 KEEP_ALL = Policy()
 
 Tell = Callable[[dict[str, Any]], None]
+Progress = Callable[[str, int, int], object]
 
 
 class Maintenance:
@@ -80,10 +82,12 @@ class Maintenance:
             raise explain(error, self._layout.root) from error
         return any(done)
 
-    def compact_all(self) -> None:
-        """Make every day one segment."""
-        for work in compact.possible(self._catalog.snapshot()):
-            self.merge(work)
+    def compact_all(self, progress: Progress = lambda *_: None) -> None:
+        """Make every day one segment; ``progress`` is told of each table and day, and how much of how much."""
+        work = compact.possible(self._catalog.snapshot())
+        for number, merge in enumerate(work):
+            progress(f"{merge.table} {merge.day}", number, len(work))
+            self.merge(merge)
 
     def retain_all(self, now_us: int) -> None:
         """Let everything go that is too old, single series too."""
@@ -199,9 +203,18 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
+class _WithoutPandas(importlib.abc.MetaPathFinder):
+    """Hides pandas, which Arrow loads when it first makes an array, where it is installed: 40 MB for nothing."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(f"no {name} in this process", name=name)
+
+
 def main() -> int:
     """Maintain the lake named on the command line; print each thing done as a line of JSON."""
     os.nice(_NICENESS)
+    sys.meta_path.insert(0, _WithoutPandas())
     # Arrow's own pool keeps what it once had; this process works in bursts.
     pa.set_memory_pool(pa.system_memory_pool())
     directory, *policies = sys.argv[1:]
@@ -210,6 +223,8 @@ def main() -> int:
     def tell(done: Mapping[str, Any]) -> None:
         sys.stdout.write(json.dumps(done) + "\n")
         sys.stdout.flush()
+        # The next piece of work may come in an hour.
+        pa.default_memory_pool().release_unused()
 
     if not maintain(Layout(directory), tell, IDLE_S, policy):
         tell({"busy": True})

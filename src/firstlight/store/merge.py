@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from firstlight.store import schema, segment
 from firstlight.store.sorting import Samples, joined, ordered
 
-STRETCH_ROWS = {"samples": 262_144, "exponential": 65_536, "events": 65_536, "spans": 65_536}
+STRETCH_ROWS = {"samples": 131_072, "exponential": 65_536, "events": 65_536, "spans": 65_536}
 """Rows that are sorted together; the rows of one key are never parted."""
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from firstlight.errors import CorruptSegment, StorageError
-from firstlight.store import schema
+from firstlight.store import footer, schema
 from firstlight.store.catalog import Catalog, Segment, Snapshot
 from firstlight.store.database import confined_database, quoted
 from firstlight.store.event_reader import EventReader
@@ -24,6 +25,7 @@ from firstlight.store.tail import FileTail, Tail
 
 DEFAULT_MEMORY_BYTES = 128 * 2**20
 DEFAULT_THREADS = 2
+DEFAULT_TIME_LIMIT_S = 30.0
 T = TypeVar("T")
 _TRIES = 5
 _OLDEST_US, _NEWEST_US = -(2**63), 2**63 - 1
@@ -175,11 +177,11 @@ class LakeReader:
             self._index, self._indexed_segments, self._indexed_logs = SeriesIndex(), set(), {}
             self._indexed_at_ns = forgotten
         fresh = [segment.path for segment in segments if segment.path not in self._indexed_segments]
+        for path in fresh:
+            with footer.reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+                self._index.add_table(file.read(use_threads=False))
+            self._indexed_segments.add(path)
         if fresh:
-            with self.database.cursor() as cursor:
-                rows = cursor.execute(f"FROM {_parquet(fresh)}").to_arrow_table()
-            self._index.add_table(rows)
-            self._indexed_segments.update(fresh)
             self._indexed_logs = {key: count for key, count in self._indexed_logs.items() if key in view.files}
 
     def _forgotten_ns(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firstlight.store import schema, segment
+from firstlight.store import schema
 from firstlight.store.catalog import Segment
 from firstlight.store.checksum import without_sum
 from firstlight.store.commit import NewSegment, commit
@@ -74,13 +74,13 @@ def _write(
     layout: Layout, table: str, found: Segment, choose: Choose, between: Callable[[], object]
 ) -> NewSegment | None:
     """Write the rows that stay; nothing when there are none."""
-    kept = _filled(_kept(found.path, choose, between))
+    kept = _kept(found.path, choose, between)
     first = next(kept, None)
     if first is None:
         return None
     name = without_sum(found.path)
     staging, target = layout.staging / f"{table}-{name}", layout.table_dir(table) / name
-    with SegmentWriter(table, staging, target, whole_ms=has_whole_ms(found.path)) as writer:
+    with SegmentWriter(table, staging, target, whole_ms=has_whole_ms(found.path), use="merged") as writer:
         writer.write(first)
         for rows in kept:
             writer.write(rows)
@@ -90,24 +90,9 @@ def _write(
 def _kept(path: str, choose: Choose, between: Callable[[], object]) -> Iterator[pa.Table]:
     for rows in row_groups(path):
         chosen = choose(rows)
-        yield rows.filter(pa.array(~chosen)) if chosen.any() else rows
+        if not chosen.all():
+            yield rows.filter(pa.array(~chosen)) if chosen.any() else rows
         between()
-
-
-def _filled(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Yield the rows of ``pieces`` as whole row groups; only the last may be short."""
-    waiting: list[pa.Table] = []
-    for piece in pieces:
-        waiting.append(piece)
-        rows = sum(one.num_rows for one in waiting)
-        if rows >= segment.ROW_GROUP_ROWS:
-            whole = pa.concat_tables(waiting)
-            end = rows - rows % segment.ROW_GROUP_ROWS
-            yield whole.slice(0, end)
-            waiting = [whole.slice(end)]
-    rest = pa.concat_tables(waiting) if waiting else None
-    if rest is not None and rest.num_rows:
-        yield rest
 
 
 def has_whole_ms(path: str) -> bool:

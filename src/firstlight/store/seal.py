@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,11 @@ from firstlight.store.layout import FileKey, FileLock, Layout
 from firstlight.store.sorting import Samples, ordered
 from firstlight.store.tail import TAIL_TABLES, FileTail
 
-MAX_GROUP_BYTES = 32 * 2**20
+MAX_GROUP_BYTES = 16 * 2**20
 """Log bytes that are sealed together; bounds memory."""
+
+_PIECE_ROWS = 8 * segment.FRESH_ROW_GROUP_ROWS
+"""Samples that are encoded and written at a time; whole row groups."""
 
 _UNANSWERED_MAX = 256
 """A writer that died may have left this many deliveries unanswered; more are never in flight."""
@@ -163,8 +167,11 @@ def _write(layout: Layout, name: str, table: pa.Table, first: FileKey) -> Iterat
     """Write one segment per day that ``table`` touches."""
     for day, rows in by_day(table):
         file = f"{day}-{first[0]}-{first[1]:08d}.parquet"
-        target = layout.table_dir(name) / file
-        yield segment.write(in_order(rows, name), name, layout.staging / f"{name}-{file}", target)
+        places = (layout.staging / f"{name}-{file}", layout.table_dir(name) / file)
+        if name == "samples":
+            yield _write_samples(rows, *places)
+        else:
+            yield segment.write(in_order(rows, name), name, *places)
 
 
 def by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -179,12 +186,19 @@ def by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         yield str(np.datetime64(int(day), "D")), rows
 
 
+def _write_samples(rows: pa.Table, staging: Path, target: Path) -> NewSegment:
+    times_us = rows["time"].cast(pa.int64()).to_numpy()
+    rest = (rows[column].to_numpy() for column in ("ns", "value"))
+    samples = ordered(Samples(rows["series_id"].to_numpy(), times_us, *rest))
+    whole_ms = segment.are_whole_ms(samples.times_us, samples.ns)
+    with segment.SegmentWriter("samples", staging, target, whole_ms=whole_ms) as writer:
+        for begin in range(0, len(samples.ids), _PIECE_ROWS):
+            writer.write(segment.samples_table(samples.rows(slice(begin, begin + _PIECE_ROWS))))
+    return writer.written()
+
+
 def in_order(table: pa.Table, name: str) -> pa.Table:
     """Return rows of the tail sorted and in the form that a segment of table ``name`` has."""
-    if name == "samples":
-        times_us = table["time"].cast(pa.int64()).to_numpy()
-        rest = (table[column].to_numpy() for column in ("ns", "value"))
-        return segment.samples_table(ordered(Samples(table["series_id"].to_numpy(), times_us, *rest)))
     ordered_rows = table.sort_by([(column, "ascending") for column in schema.SORT_KEYS[name]])
     return ordered_rows.cast(schema.TABLES[name])
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,9 @@ no part of a lake, and has nothing beside it."""
 _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 3
 ROW_GROUP_ROWS = 65_536
+FRESH_ROW_GROUP_ROWS = 16_384
+"""Of samples that have just come: a merge holds a row group of each of its inputs."""
+
 ROLLUP_ROW_GROUP_ROWS = 4096
 _SYNC_BYTES = 4 * 2**20
 """Written at once; more would make others wait for the disk, above all those who sync their log."""
@@ -93,8 +96,12 @@ def has_whole_ms(table: pa.Table) -> bool:
     """Return whether each time is a whole number of milliseconds."""
     if "time" not in table.column_names or not table.num_rows:
         return False
-    times_us = table["time"].cast(pa.int64()).to_numpy()
-    return not table["ns"].to_numpy().any() and not (times_us % _US_PER_MS).any()
+    return are_whole_ms(table["time"].cast(pa.int64()).to_numpy(), table["ns"].to_numpy())
+
+
+def are_whole_ms(times_us: Any, ns: Any) -> bool:
+    """Return whether each time, microseconds and the nanoseconds beyond them, is a whole number of milliseconds."""
+    return not ns.any() and not (times_us % _US_PER_MS).any()
 
 
 class SegmentWriter:
@@ -133,7 +140,9 @@ class SegmentWriter:
         self._schema = _file_schema(name, columns or schema.TABLES[name], whole_ms=whole_ms)
         self._use = use
         self._beside = sidecar.Builder() if name in sidecar.TABLES and use != "apart" else None
+        self._row_group_rows = _row_group_rows(name, use)
         self._rows = self._synced_bytes = 0
+        self._waiting: list[pa.Table] = []
         self._begin_us: int | None = None
         self._end_us: int | None = None
 
@@ -156,16 +165,16 @@ class SegmentWriter:
         return self
 
     def write(self, table: pa.Table) -> None:
-        """Append rows, which must come after those written before in the table's order."""
+        """Append rows, which must come after those written before in the table's order; row groups are filled."""
         if not table.num_rows:
             return
         if "time" in table.column_names:
             self._bound(table["time"])
-        rows = ROLLUP_ROW_GROUP_ROWS if self.name in schema.DERIVED else ROW_GROUP_ROWS
-        self._writer.write_table(table.cast(self._schema), rows)
-        if self._beside is not None:
-            self._beside.add(table)
         self._rows += table.num_rows
+        self._waiting.append(table)
+        waiting = sum(piece.num_rows for piece in self._waiting)
+        if waiting >= self._row_group_rows:
+            self._put(waiting - waiting % self._row_group_rows)
         if self._file.tell() - self._synced_bytes > _SYNC_BYTES:
             self._sync()
 
@@ -173,6 +182,8 @@ class SegmentWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if error is None and self._waiting:
+                self._put()
             self._writer.close()
             if error is None:
                 self._sync()
@@ -196,6 +207,15 @@ class SegmentWriter:
         span = (self._begin_us, self._end_us)
         return NewSegment(self.name, self._target, self._rows, size_bytes, footer_bytes, *span)
 
+    def _put(self, rows: int | None = None) -> None:
+        """Write so many of the rows that wait, or all."""
+        waiting = pa.concat_tables(self._waiting)
+        table = waiting.slice(0, rows)
+        self._writer.write_table(table.cast(self._schema), self._row_group_rows)
+        if self._beside is not None:
+            self._beside.add(table)
+        self._waiting = [waiting.slice(rows)] if rows is not None and rows < waiting.num_rows else []
+
     def _bound(self, times: pa.ChunkedArray) -> None:
         bounds = pc.min_max(times)
         first, last = (bounds[key].cast(schema.TIME).cast(pa.int64()).as_py() for key in ("min", "max"))
@@ -206,6 +226,12 @@ class SegmentWriter:
         self._file.flush()
         os.fdatasync(self._file.fileno())
         self._synced_bytes = self._file.tell()
+
+
+def _row_group_rows(name: str, use: Use) -> int:
+    if name in schema.DERIVED:
+        return ROLLUP_ROW_GROUP_ROWS
+    return FRESH_ROW_GROUP_ROWS if name == "samples" and use == "fresh" else ROW_GROUP_ROWS
 
 
 def write(table: pa.Table, name: str, staging: Path, target: Path, *, use: Use = "fresh") -> NewSegment:

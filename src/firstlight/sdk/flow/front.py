@@ -45,13 +45,6 @@ class Declared(Protocol):
         """Record the event with these values, in the order of its fields."""
 
 
-class EmitFields(Protocol):
-    """Records one event whose fields come as a dict."""
-
-    def __call__(self, name: str, fields: dict[str, Any], /) -> None:
-        """Record the event ``name`` with ``fields``, which the caller gives away."""
-
-
 class OpenSpan(Protocol):
     """Makes spans."""
 
