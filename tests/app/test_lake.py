@@ -184,3 +184,23 @@ def test_a_lake_that_may_not_be_written_is_read_all_the_same() -> None:
         os.waitpid(pid, 0)
         for one in [path, *path.rglob("*")]:
             one.chmod(0o755)
+
+
+WRITE = """
+import sys
+from firstlight.app.lake import Lake
+from firstlight.model import Batch, Event, Resource, Series
+with Lake.open(sys.argv[1], maintain=False) as lake:
+    for n in range(3):
+        batch = Batch(Resource("other"))
+        batch.events.append(Event(n, "other"))
+        batch.add_sample(Series("depth"), n, 1.0)
+        lake.append([batch])
+    assert not {"duckdb", "pandas"} & set(sys.modules)
+    assert lake.sql("SELECT count(*) FROM metrics").rows == [(3,)]
+"""
+
+
+def test_who_only_writes_loads_neither_pandas_nor_duckdb(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")  # what Arrow would load
+    subprocess.run([*PYTHON, WRITE, str(tmp_path)], check=True, timeout=60)

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from firstlight.store import schema
+from firstlight.store.columns import arrow_table
 from firstlight.store.growing import ranges
 from firstlight.store.runs import NO_RUNS, Runs, within
 from firstlight.store.sorting import Samples, ordered
@@ -97,8 +98,7 @@ class HotSamples:
 def _sorted(pieces: list[pa.Table]) -> Block:
     columns = (np.concatenate([_numpy(piece, name) for piece in pieces]) for name in schema.TAIL_SAMPLES.names)
     samples = ordered(Samples(*columns))
-    arrays = [pa.array(column).cast(kind) for column, kind in zip(samples, schema.TAIL_SAMPLES.types, strict=True)]
-    rows = pa.Table.from_arrays(arrays, schema=schema.TAIL_SAMPLES)
+    rows = arrow_table(samples, schema.TAIL_SAMPLES)
     starts = np.flatnonzero(np.concatenate(([True], samples.ids[1:] != samples.ids[:-1])))
     return Block(samples.ids[starts], np.append(starts, len(samples.ids)), rows, *samples[1:])
 

@@ -50,7 +50,7 @@ class SeriesIndex:
         self._postings = Postings()
         self._made: dict[int, Series] = {}
         self._listed = 0
-        self._pieces: list[pa.Table] = [schema.INDEXED_SERIES.empty_table()]
+        self._pieces: list[pa.Table] = [pa.Table.from_batches([], schema.INDEXED_SERIES)]
         self.collisions = 0
 
     def __len__(self) -> int:
