@@ -39,6 +39,14 @@ def arrow_table(arrays: Iterable[Any], columns: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(made, schema=columns)
 
 
+def raw(column: pa.Array, dtype: Any) -> Any:
+    """Return the memory of a column of numbers as NumPy sees it; what lies where it is NULL means nothing.
+
+    ``to_numpy`` loads pandas as well, see :func:`arrow_table`.
+    """
+    return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * np.dtype(dtype).itemsize)
+
+
 def split_ns(times_ns: "np.ndarray[Any, np.dtype[np.int64]]") -> tuple[Any, Any]:
     """Return whole microseconds (int64) and the nanoseconds left (int16) of each time."""
     micros = times_ns // _NS_PER_US

@@ -256,10 +256,10 @@ class _Rows:
     """Rows of the ``series`` table as numbers."""
 
     def __init__(self, table: pa.Table, texts: Texts, terms: Terms) -> None:
-        self.ids = table["series_id"].to_numpy()
+        self.ids = columns.raw(_whole(table["series_id"]), np.int64)
         self.codes = {name: texts.encode(_whole(table[name])) for name in _TEXTS}
         maps = _whole(table["labels"])
-        offsets = maps.offsets.to_numpy()
+        offsets = columns.raw(maps.offsets, np.int32)
         self._starts, self._lengths = offsets[:-1] - offsets[0], np.diff(offsets)
         inside = slice(offsets[0], offsets[-1])
         self._terms = terms.encode(texts.encode(maps.keys[inside]), texts.encode(maps.items[inside]))

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from firstlight.store.catalog import Segment
+from firstlight.store.columns import raw
 from firstlight.store.footer import FOOTER_ROW_GROUP_BYTES, Footer
 from firstlight.store.growing import ranges
 from firstlight.store.kept import Kept
@@ -141,24 +142,19 @@ def _read(footer: Footer, group: int) -> _Group:
 
 def _decoded(table: pa.Table, tick_ns: int) -> _Group:
     columns = {name: table.column(name).combine_chunks() for name in table.column_names}
-    ids = _raw(columns["series_id"], np.int64)
+    ids = raw(columns["series_id"], np.int64)
     firsts = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1])))
     return _Group(
         ids[firsts],
         np.append(firsts, len(ids)),
-        _raw(columns["time"], np.int64),
+        raw(columns["time"], np.int64),
         tick_ns,
-        _raw(columns["ns"], np.int16) if "ns" in columns else None,
-        _raw(columns["value_int"], np.int64),
-        _raw(columns["value_divisor"], np.int32),
-        _raw(columns["value_double"], np.float64),
+        raw(columns["ns"], np.int16) if "ns" in columns else None,
+        raw(columns["value_int"], np.int64),
+        raw(columns["value_divisor"], np.int32),
+        raw(columns["value_double"], np.float64),
         _present(columns["value_int"]),
     )
-
-
-def _raw(column: pa.Array, dtype: Any) -> Any:
-    """Return the column's own memory; what lies where it is NULL means nothing."""
-    return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * np.dtype(dtype).itemsize)
 
 
 def _present(column: pa.Array) -> Any:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from firstlight.errors import QueryError
+from firstlight.store.columns import raw
 from firstlight.store.growing import GrowingArray, NumberMap
 
 _META = frozenset("\\.+*?()[]{}^$")
@@ -41,7 +42,7 @@ class Texts:
             column = pc.fill_null(column, "")
         encoded = column.dictionary_encode()
         codes = np.fromiter(map(self.code, encoded.dictionary.to_pylist()), np.int32, len(encoded.dictionary))
-        return codes[encoded.indices.to_numpy()] if len(codes) else _NONE
+        return codes[raw(encoded.indices, np.int32)] if len(codes) else _NONE
 
     def decode(self, codes: Iterable[int]) -> list[str]:
         """Return the texts with these numbers."""
