@@ -1,0 +1,24 @@
+"""Numbers as Prometheus writes them."""
+
+import math
+from decimal import Decimal
+
+
+def number_text(value: float) -> str:
+    """Return the shortest text that reads back as ``value``, without an exponent (Go's ``%f`` of precision -1)."""
+    text = repr(value)
+    if "e" in text:
+        return f"{Decimal(text):f}"
+    if text.endswith(".0"):
+        return text[:-2]
+    if math.isfinite(value):
+        return text
+    return "NaN" if value != value else "+Inf" if value > 0 else "-Inf"  # noqa: PLR0124  NaN is not itself
+
+
+def short_text(value: float) -> str:
+    """Return a number as messages have it (Go's ``%g``)."""
+    text = repr(value)
+    if "e" in text:
+        return text
+    return number_text(value)
