@@ -128,8 +128,15 @@ class Histogram(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 @cache
 def _fractions(schema: int) -> Any:
-    """Bounds from one to below two."""
-    return np.exp2(np.arange(1 << schema) / (1 << schema))
+    """Bounds from one to below two, each schema's between those of the one before.
+
+    To the last bit those of Prometheus, whose exp2 makes the root of two a little too small.
+    """
+    if schema == 0:
+        return np.ones(1)
+    factor = float(np.exp2(2.0**-schema))
+    coarse = _fractions(schema - 1)
+    return np.outer(coarse, (1.0, np.nextafter(factor, 0.0) if schema == 1 else factor)).ravel()
 
 
 def exponential_bounds(indexes: Any, schema: int) -> Any:

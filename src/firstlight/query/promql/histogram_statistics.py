@@ -24,40 +24,41 @@ def average(histogram: Histogram) -> float:
 def quantile(histogram: Histogram, q: float) -> tuple[float, Trouble | None]:
     """Return the value below which ``q`` of the observations are, and what is doubtful about it.
 
-    -Inf below 0, +Inf above 1, NaN of nothing.
+    -Inf below 0, +Inf above 1, NaN of nothing.  Observations of NaN count as larger than all others.
     """
     if q < 0 or q > 1:
         return (-inf if q < 0 else inf), None
-    if histogram.count == 0 or isnan(q):
-        return nan, None
-    with_nan = isnan(histogram.sum)
     filled = _halved(histogram, filled_buckets(histogram))
+    if histogram.count == 0 or isnan(q) or not len(filled.counts):
+        return nan, Trouble.QUANTILE_NAN if isnan(histogram.sum) and histogram.count and not isnan(q) else None
+    with_nan = isnan(histogram.sum)
     upward = with_nan or q < _MEDIAN
     rank = (q if upward else 1 - q) * histogram.count
-    counts = filled.counts if upward else filled.counts[::-1]
-    if not len(counts):
-        return (nan, Trouble.QUANTILE_NAN) if with_nan else (0.0, None)
-    reached = counts.cumsum()
-    place = min(int(np.argmax(reached >= rank)) if (reached >= rank).any() else len(counts) - 1, len(counts) - 1)
-    held, count = float(counts[place]), min(float(reached[place]), histogram.count)
-    if count < rank and with_nan:
+    reached = (filled.counts if upward else filled.counts[::-1]).cumsum()
+    place = min(int((reached < rank).sum()), len(reached) - 1)
+    count = min(float(reached[place]), histogram.count)
+    lower, upper, held = (float(column[place if upward else -1 - place]) for column in filled[:3])
+    if histogram.custom and (lower == -inf or upper == inf):
+        if upper <= 0 or upper == inf:
+            return (upper if upper <= 0 else lower), None
+        lower = 0.0
+    if with_nan and count < rank:
         return nan, Trouble.QUANTILE_NAN
-    if not upward:
-        place = len(counts) - 1 - place
-    lower, upper = float(filled.lower[place]), float(filled.upper[place])
-    share = (rank - (count - held) if upward else count - rank) / held
-    return _inside(histogram, lower, upper, share), Trouble.QUANTILE_SKEWED if with_nan else None
+    share = (rank - count + held if upward else count - rank) / held
+    return _inside(histogram, lower, upper, share), _doubt(histogram, filled, Trouble.QUANTILE_SKEWED)
 
 
 def fraction(histogram: Histogram, lower: float, upper: float) -> tuple[float, Trouble | None]:
     """Return which part of the observations lies between two values, and what is doubtful about it."""
     if histogram.count == 0 or isnan(lower) or isnan(upper):
         return nan, None
-    doubt = Trouble.FRACTION_NAN if isnan(histogram.sum) else None
     if lower >= upper:
-        return 0.0, doubt
+        return 0.0, None
     filled = _halved(histogram, filled_buckets(histogram))
-    return (_rank(histogram, filled, upper) - _rank(histogram, filled, lower)) / histogram.count, doubt
+    if histogram.custom:
+        filled.lower[(filled.lower <= 0) & (filled.upper >= 0)] = 0.0
+    share = (_rank(histogram, filled, upper) - _rank(histogram, filled, lower)) / histogram.count
+    return share, _doubt(histogram, filled, Trouble.FRACTION_NAN)
 
 
 def variance(histogram: Histogram) -> float:
@@ -84,6 +85,11 @@ def _over(amount: float, count: float) -> float:
         return float(np.float64(amount) / count)
 
 
+def _doubt(histogram: Histogram, filled: Filled, trouble: Trouble) -> Trouble | None:
+    """Say so where some of the observations are in no bucket, which are those of NaN."""
+    return trouble if isnan(histogram.sum) and filled.counts.sum() < histogram.count else None
+
+
 def _halved(histogram: Histogram, filled: Filled) -> Filled:
     """The zero bucket without the half on whose side there are no buckets."""
     if filled.zero >= 0 and bool(histogram.positive) != bool(histogram.negative):
@@ -94,13 +100,6 @@ def _halved(histogram: Histogram, filled: Filled) -> Filled:
 
 def _inside(histogram: Histogram, lower: float, upper: float, share: float) -> float:
     """The value ``share`` of the way through a bucket."""
-    if histogram.custom:
-        if lower == -inf:
-            if upper <= 0:
-                return upper
-            lower = 0.0
-        elif upper == inf:
-            return lower
     if histogram.custom or lower <= 0 <= upper:
         return lower + (upper - lower) * share
     near, far = log2(abs(lower)), log2(abs(upper))
