@@ -49,13 +49,12 @@ def window_rates(windows: HistogramWindows, *, counter: bool, per_second: bool) 
     pure, steps = _of_histograms_only(windows, 2, troubles)
     if not len(steps):
         return answers, troubles
-    table = table_of(pure.histograms)
-    raw = _tabled(table, pure, counter) if table else _one_by_one(pure, counter, troubles)
-    if table:
+    factors = _factors(pure, per_second)
+    if table := table_of(pure.histograms):
+        answers[steps] = _tabled(table, pure, factors, counter)
         _warn_of_hints(pure, table.hints, counter, troubles)
-    for step, row in zip(steps.tolist(), range(len(steps)), strict=True):
-        if (answer := raw[row]) is not None:
-            answers[step] = multiply(answer, _factor(pure, row, answer.count if counter else 0.0, per_second))
+    else:
+        answers[steps] = _one_by_one(pure, factors, counter, troubles)
     return answers, troubles
 
 
@@ -128,35 +127,29 @@ def _of_histograms_only(windows: HistogramWindows, least: int, troubles: set[Tro
     return kept, steps
 
 
-def _factor(windows: HistogramWindows, row: int, risen: float, per_second: bool) -> float:
-    """What carries the difference between the outer samples on towards the window's edges.
+def _factors(windows: HistogramWindows, per_second: bool) -> Any:
+    """(S,) what carries the difference between the outer samples on towards the window's edges.
 
-    A counter (``risen`` above 0) is not carried on beyond where it would have been zero.
+    Unlike a float a histogram is carried on beyond where it would have been zero, as in Prometheus 3.5.
     """
-    first, last = int(windows.first[row]), int(windows.end[row]) - 1
-    first_ns, last_ns = int(windows.times_ns[first]), int(windows.times_ns[last])
-    start_ns, end_ns = int(windows.starts_ns[row]), int(windows.ends_ns[row])
+    first_ns, last_ns = windows.times_ns[windows.first], windows.times_ns[windows.end - 1]
     sampled_s = (last_ns - first_ns) / _NS_PER_S
-    mean_s = sampled_s / (last - first)
-    before_s, after_s = (first_ns - start_ns) / _NS_PER_S, (end_ns - last_ns) / _NS_PER_S
-    if before_s >= mean_s * _CLOSE:
-        before_s = mean_s / 2
-    count = windows.histograms[first].count
-    if risen > 0 and count >= 0:
-        before_s = min(before_s, sampled_s * (count / risen))
-    if after_s >= mean_s * _CLOSE:
-        after_s = mean_s / 2
-    factor = (sampled_s + before_s + after_s) / sampled_s
-    return factor / ((end_ns - start_ns) / _NS_PER_S) if per_second else factor
+    mean_s = sampled_s / (windows.end - windows.first - 1)
+    before_s, after_s = (first_ns - windows.starts_ns) / _NS_PER_S, (windows.ends_ns - last_ns) / _NS_PER_S
+    close_s = mean_s * _CLOSE
+    before_s = np.where(before_s >= close_s, mean_s / 2, before_s)
+    after_s = np.where(after_s >= close_s, mean_s / 2, after_s)
+    factors = (sampled_s + before_s + after_s) / sampled_s
+    return factors / ((windows.ends_ns - windows.starts_ns) / _NS_PER_S) if per_second else factors
 
 
-def _tabled(table: Table, windows: HistogramWindows, counter: bool) -> list[Histogram | None]:
+def _tabled(table: Table, windows: HistogramWindows, factors: Any, counter: bool) -> Any:
     first, last = windows.first, windows.end - 1
     rows = table.cells[last] - table.cells[first]
     if counter and table.resets.any():
         lost = table.lost()
         rows += lost[last] - lost[first]
-    return list(table.histograms(rows))
+    return table.histograms(rows * factors[:, None])
 
 
 def _warn_of_hints(windows: HistogramWindows, hints: Any, counter: bool, troubles: set[Trouble]) -> None:
@@ -168,15 +161,16 @@ def _warn_of_hints(windows: HistogramWindows, hints: Any, counter: bool, trouble
         troubles.add(Trouble.NOT_GAUGE)
 
 
-def _one_by_one(windows: HistogramWindows, counter: bool, troubles: set[Trouble]) -> list[Histogram | None]:
+def _one_by_one(windows: HistogramWindows, factors: Any, counter: bool, troubles: set[Trouble]) -> Any:
     histograms = windows.histograms.tolist()
     resets = [False, *map(is_reset, histograms[1:], histograms)] if counter else [False] * len(histograms)
-    answers: list[Histogram | None] = []
-    for first, end in zip(windows.first.tolist(), windows.end.tolist(), strict=True):
+    answers = np.full(len(factors), None, object)
+    for step, (first, end) in enumerate(zip(windows.first.tolist(), windows.end.tolist(), strict=True)):
         answer = _risen(histograms[first:end], resets[first:end], counter, troubles)
         if isinstance(answer, Trouble):
             troubles.add(answer)
-        answers.append(None if isinstance(answer, Trouble) else answer.hinted(Hint.GAUGE))
+        else:
+            answers[step] = multiply(answer.hinted(Hint.GAUGE), float(factors[step]))
     return answers
 
 

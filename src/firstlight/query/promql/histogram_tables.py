@@ -1,11 +1,12 @@
 """Many native histograms of one layout as a table: a row each, a column for each bucket that any of them has."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from firstlight.query.promql.histogram import Buckets, Hint, Histogram
+from firstlight.query.promql.histogram import NONE, Buckets, Hint, Histogram
 
 _HEAD = 3
 _SUM = 1
@@ -48,25 +49,25 @@ class Table:
         lost[places] = self.cells[places - 1]
         return lost.cumsum(axis=0)
 
-    def histograms(self, rows: Any) -> Iterator[Histogram]:
-        """Return gauges of this layout, one for each row of ``rows``."""
+    def histograms(self, rows: Any) -> Any:
+        """Return gauges of this layout: an object for each row of ``rows``, which it keeps."""
         layout, split = self._layout, _HEAD + len(self._positive)
-        filled = rows != 0
-        whole = filled[:, _HEAD:split].all(axis=1).tolist(), filled[:, split:].all(axis=1).tolist()
-        for place, (count, total, zero) in enumerate(rows[:, :_HEAD].tolist()):
-            positive = Buckets(self._positive, rows[place, _HEAD:split])
-            negative = Buckets(self._negative, rows[place, split:])
-            yield Histogram(
+        head = rows[:, :_HEAD].tolist()
+        positive, negative = _sides(self._positive, rows[:, _HEAD:split]), _sides(self._negative, rows[:, split:])
+        answers = np.empty(len(rows), object)
+        for place, (count, total, zero) in enumerate(head):
+            answers[place] = Histogram(
                 layout.schema,
                 count,
                 total,
                 layout.zero_threshold,
                 zero,
-                positive if whole[0][place] else positive.compact(),
-                negative if whole[1][place] else negative.compact(),
+                positive[place],
+                negative[place],
                 layout.bounds,
                 Hint.GAUGE,
             )
+        return answers
 
 
 def table_of(histograms: Any) -> Table | None:
@@ -85,6 +86,14 @@ def table_of(histograms: Any) -> Table | None:
 
 def _union(sides: list[Buckets]) -> Any:
     return np.unique(np.concatenate([side.indexes for side in sides]))
+
+
+def _sides(columns: Any, rows: Any) -> list[Buckets]:
+    if not len(columns):
+        return [NONE] * len(rows)
+    whole = (rows != 0).all(axis=1).tolist()
+    sides = map(Buckets, repeat(columns), rows)
+    return [side if full else side.compact() for side, full in zip(sides, whole, strict=True)]
 
 
 def _fill(cells: Any, sides: list[Buckets], columns: Any) -> None:
