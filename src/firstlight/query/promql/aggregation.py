@@ -9,6 +9,7 @@ import numpy as np
 from firstlight.errors import QueryFailed
 from firstlight.query.promql import choosing, gathered, histogram_aggregation
 from firstlight.query.promql.context import Context
+from firstlight.query.promql.folding import compensated
 from firstlight.query.promql.grouping import Groups, groups_of
 from firstlight.query.promql.label_sets import with_label
 from firstlight.query.promql.numbers_text import number_text, short_text
@@ -56,7 +57,7 @@ def _sum(groups: Groups) -> tuple[Any, Any]:
 
 
 def _sums(groups: Groups) -> Any:
-    """Return sums as exact as compensated ones: where too much cancels out it is summed again without rounding."""
+    """Return sums as exact as compensated ones: where too much cancels out it is summed again."""
     cells = _zeroed(groups)
     with np.errstate(all="ignore"):
         found = groups.totals(np.add, cells)
@@ -65,7 +66,7 @@ def _sums(groups: Groups) -> Any:
             doubtful = (np.abs(found) < whole * _LOST_RATIO) & np.isfinite(whole)
             pieces = groups.pieces()
             for group, step in zip(*(axis.tolist() for axis in np.nonzero(doubtful)), strict=True):
-                found[group, step] = math.fsum(cells[pieces[group], step].tolist())
+                found[group, step] = compensated(cells[pieces[group], step].tolist())
     return found
 
 
@@ -83,10 +84,14 @@ def _avg(groups: Groups) -> tuple[Any, Any]:
 
 
 def _variance(groups: Groups) -> tuple[Any, Any]:
-    means, present = _avg(groups)
+    least, present = _KERNELS["min"](groups)
+    kept, counts = groups.vector.is_float, _counts(groups)
     with np.errstate(all="ignore"):
-        apart = np.where(groups.vector.is_float, groups.vector.values - groups.spread(means), 0.0)
-        return groups.totals(np.add, apart * apart) / _counts(groups), present
+        # Counted from the least, so that equal values have a variance of exactly 0.
+        above = np.where(kept, groups.vector.values - groups.spread(least), 0.0)
+        means = groups.totals(np.add, above) / counts
+        apart = np.where(kept, above - groups.spread(means), 0.0)
+        return groups.totals(np.add, apart * apart) / counts, present
 
 
 def _deviation(groups: Groups) -> tuple[Any, Any]:

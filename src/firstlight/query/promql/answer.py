@@ -66,23 +66,12 @@ def points_of(vector: Vector, steps: Steps, *, in_order: bool) -> Points:
 
 def points_in(ranges: Ranges) -> Points:
     """Return the samples in the only window of each series."""
-    windows, of_histograms = ranges.float_windows(), ranges.histogram_windows()
-    labels: list[Labels] = []
-    pieces: list[tuple[Any, Any, Any]] = []
-    for row in sorted(range(len(ranges.labels)), key=ranges.labels.__getitem__):
-        where = slice(int(windows.first[row, 0]), int(windows.last[row, 0]))
-        times_ns, values = windows.times_ns[where], windows.values[where]
-        histograms = np.full(len(values), None, object)
-        if of_histograms is not None:
-            there = slice(int(of_histograms.first[row, 0]), int(of_histograms.last[row, 0]))
-            times_ns = np.concatenate((times_ns, of_histograms.times_ns[there]))
-            values = np.concatenate((values, np.zeros(there.stop - there.start)))
-            histograms = np.concatenate((histograms, of_histograms.values[there]))
-            order = np.argsort(times_ns, kind="stable")
-            times_ns, values, histograms = times_ns[order], values[order], histograms[order]
-        if len(times_ns):
-            labels.append(ranges.labels[row])
-            pieces.append((times_ns, values, histograms))
-    lengths = np.array([len(times_ns) for times_ns, _, _ in pieces], np.int64)
-    columns = [np.concatenate(column) for column in zip(*pieces, strict=True)] or [np.empty(0)] * 3
-    return labels, lengths, columns[0], columns[1], columns[2] if of_histograms is not None else None
+    windows = ranges.mixed_windows()
+    histograms = ranges.mixed.histograms if ranges.mixed else None
+    rows = [row for row in range(len(ranges.labels)) if windows.counts[row, 0]]
+    rows.sort(key=ranges.labels.__getitem__)
+    cuts = [slice(int(windows.first[row, 0]), int(windows.last[row, 0])) for row in rows]
+    at = np.concatenate([np.empty(0, np.int64), *(np.arange(cut.start, cut.stop) for cut in cuts)])
+    lengths = np.array([cut.stop - cut.start for cut in cuts], np.int64)
+    labels = [ranges.labels[row] for row in rows]
+    return labels, lengths, windows.times_ns[at], windows.values[at], None if histograms is None else histograms[at]

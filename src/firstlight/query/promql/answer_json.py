@@ -5,7 +5,8 @@ from typing import Any
 
 from firstlight.query.promql.answer import Answer
 from firstlight.query.promql.durations import NS_PER_MS
-from firstlight.query.promql.numbers_text import number_text
+from firstlight.query.promql.histogram_text import api_form
+from firstlight.query.promql.numbers_text import api_text
 
 _MS_PER_S = 1000
 
@@ -28,11 +29,11 @@ def time_s(time_ns: int) -> float | int:
 
 def _floats(answer: Answer) -> Iterator[list[Any]]:
     for time_ns, value in zip(answer.times_ns.tolist(), answer.values.tolist(), strict=True):
-        yield [time_s(time_ns), number_text(value)]
+        yield [time_s(time_ns), api_text(value)]
 
 
 def _histogram(answer: Answer, at: int) -> list[Any]:
-    return [time_s(int(answer.times_ns[at])), answer.histograms[at].api()]
+    return [time_s(int(answer.times_ns[at])), api_form(answer.histograms[at])]
 
 
 def _vector(answer: Answer) -> Iterator[dict[str, Any]]:

@@ -50,4 +50,5 @@ def _with_scalar(context: Context, expr: Binary, vector: Vector, scalar: Any, *,
     found = vector.floats(calculated(expr.op, *sides))
     if vector.histograms is None:
         return found
-    return histogram_operators.with_scalar(context.notes, expr, vector, scalar, found)
+    native = histogram_operators.with_scalar(context.notes, expr, vector, scalar, is_swapped=is_swapped)
+    return replace(found, present=found.present | native.present, histograms=native.histograms)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def evaluated(vector: Vector, kernel: Callable[[Buckets, Any], Any]) -> Classic:
     upper = np.array([bounds[row] for row in rows], np.float64)
     order = np.lexsort((upper, groups))
     edges = np.flatnonzero(np.diff(groups[order], prepend=-1)).tolist()
-    for number, (begin, end) in enumerate(zip(edges, [*edges[1:], len(order)], strict=True)):
+    for number, (begin, end) in enumerate(pairwise([*edges, len(order)] if edges else [])):
         chosen = order[begin:end]
         part = vector.rows(at[chosen])
         for where, steps in _patterns(part.is_float):

@@ -6,6 +6,7 @@ sample outside a window touches its result, so neither infinities nor cancellati
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from firstlight.query.promql.ranges import Windows
 
 _LOST_RATIO = 1e-4
-"""Sums smaller than that share of what was summed are done again without rounding."""
+"""Sums smaller than that share of what was summed are done again, compensated."""
 
 
 def folded(operator: Any, values: Any, first: Any, last: Any) -> Any:
@@ -66,13 +67,26 @@ def sums(windows: Windows) -> Any:
             whole = folded(np.add, np.abs(values), first, last)
             doubtful = np.abs(found) < whole * _LOST_RATIO
             if doubtful.any():
-                _sum_exactly(found, windows, doubtful & np.isfinite(whole))
+                _sum_again(found, windows, doubtful & np.isfinite(whole))
     return found
 
 
-def _sum_exactly(found: Any, windows: Windows, chosen: Any) -> None:
+def _sum_again(found: Any, windows: Windows, chosen: Any) -> None:
     begins, ends = windows.first[chosen].tolist(), windows.last[chosen].tolist()
-    found[chosen] = [math.fsum(windows.values[b:e].tolist()) for b, e in zip(begins, ends, strict=True)]
+    found[chosen] = [compensated(windows.values[b:e].tolist()) for b, e in zip(begins, ends, strict=True)]
+
+
+def compensated(values: Sequence[float]) -> float:
+    """Return the sum of ``values`` with what rounding loses added at the end.
+
+    A. Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974; Prometheus does the same.
+    """
+    total = lost = 0.0
+    for value in values:
+        raised = total + value
+        lost += (total - raised) + value if abs(total) >= abs(value) else (value - raised) + total
+        total = raised
+    return total + lost
 
 
 def means(windows: Windows) -> Any:

@@ -119,17 +119,17 @@ def _check_many_side(found: Vector, keys: Any) -> None:
 
 
 def _calculated(context: Context, expr: Binary, left: Vector, right: Vector) -> Vector:
-    present = left.present & right.present
-    is_plain = left.histograms is None and right.histograms is None
-    if not is_plain:
-        return histogram_pairs.calculated(context.notes, expr, left, right)
-    nameless = left.nameless | right.nameless
+    present = left.is_float & right.is_float
     if expr.op in COMPARING and not expr.is_bool:
         swapped = expr.matching is not None and expr.matching.card == "one-to-many"
         nameless = right.nameless if swapped else left.nameless
-        return Vector(left.labels, left.values, present & compared(expr.op, left.values, right.values), nameless)
-    values = calculated(expr.op, left.values, right.values)
-    return Vector(left.labels, values, present, np.full(len(left), expr.is_bool))
+        found = Vector(left.labels, left.values, present & compared(expr.op, left.values, right.values), nameless)
+    else:
+        values = calculated(expr.op, left.values, right.values)
+        found = Vector(left.labels, values, present, np.full(len(left), expr.is_bool))
+    if left.histograms is None and right.histograms is None:
+        return found
+    return histogram_pairs.completed(context.notes, expr, left, right, found)
 
 
 def _result_labels(expr: Binary, how: Matching, left: Labels, right: Labels) -> Labels:

@@ -76,7 +76,7 @@ def variances(windows: Windows) -> Any:
 def lines(windows: Windows, origin_ns: Any) -> tuple[Any, Any]:
     """Return slope per second, and value at ``origin_ns``, ``(S,)`` or ``(N, S)``, of the least-squares line.
 
-    A window whose values are all the same has slope 0, also when these are infinite: then there is no line.
+    A window whose values are all the same has slope 0 exactly; one with infinities has no line.
     """
     base_ns = int(windows.times_ns[0]) if len(windows.times_ns) else 0
     x = (windows.times_ns - base_ns) / 1e9
@@ -85,4 +85,5 @@ def lines(windows: Windows, origin_ns: Any) -> tuple[Any, Any]:
         slope = found.xy / found.xx
         value = found.y + slope * ((origin_ns - base_ns) / 1e9 - found.x)
     even = found.yy == 0
-    return np.where(even, 0.0, slope), np.where(even, found.y, value)
+    lost = ~np.isfinite(found.y)
+    return np.where(lost, np.nan, np.where(even, 0.0, slope)), np.where(lost, np.nan, np.where(even, found.y, value))

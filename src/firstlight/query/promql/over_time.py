@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -32,13 +32,10 @@ class RangeFunction:
 
     Attributes:
         kernel: what it makes of floats.
-        mix: of floats and histograms in one window: ``apart`` gives nothing and warns, ``ignored`` takes the floats and
-            says so, ``either`` takes both.
         keeps_name: whether values still mean what the metric's name says.
     """
 
     kernel: Kernel
-    mix: Literal["apart", "ignored", "either"] = "ignored"
     keeps_name: bool = False
 
 
@@ -60,6 +57,11 @@ def _time(windows: Windows, positions: Any) -> Found:
     return windows.times_ns[np.clip(positions, 0, top)] / _NS_PER_S, windows.at_least(1)
 
 
+def _standard(windows: Windows) -> Found:
+    with np.errstate(invalid="ignore"):
+        return _some(windows, np.sqrt(moments.variances(windows)))
+
+
 def _extreme(operator: Any) -> Kernel:
     return lambda windows: _some(windows, folding.extreme(operator, windows.values, windows.first, windows.last))
 
@@ -69,27 +71,27 @@ def _slope(windows: Windows) -> Found:
 
 
 FUNCTIONS: Mapping[str, RangeFunction] = {
-    "avg_over_time": RangeFunction(lambda w: _some(w, folding.means(w)), "apart"),
-    "changes": RangeFunction(lambda w: _some(w, rates.changes(w)), "either"),
-    "count_over_time": RangeFunction(lambda w: _some(w, w.counts.astype(float)), "either"),
-    "delta": RangeFunction(lambda w: rates.extrapolated(w, is_counter=False, is_rate=False), "apart"),
+    "avg_over_time": RangeFunction(lambda w: _some(w, folding.means(w))),
+    "changes": RangeFunction(lambda w: _some(w, rates.changes(w))),
+    "count_over_time": RangeFunction(lambda w: _some(w, w.counts.astype(float))),
+    "delta": RangeFunction(lambda w: rates.extrapolated(w, is_counter=False, is_rate=False)),
     "deriv": RangeFunction(_slope),
-    "first_over_time": RangeFunction(lambda w: _pick(w, w.first), "either", keeps_name=True),
-    "idelta": RangeFunction(lambda w: rates.instant(w, is_rate=False), "either"),
-    "increase": RangeFunction(lambda w: rates.extrapolated(w, is_counter=True, is_rate=False), "apart"),
-    "irate": RangeFunction(lambda w: rates.instant(w, is_rate=True), "either"),
-    "last_over_time": RangeFunction(lambda w: _pick(w, w.last - 1), "either", keeps_name=True),
+    "first_over_time": RangeFunction(lambda w: _pick(w, w.first), keeps_name=True),
+    "idelta": RangeFunction(lambda w: rates.instant(w, is_rate=False)),
+    "increase": RangeFunction(lambda w: rates.extrapolated(w, is_counter=True, is_rate=False)),
+    "irate": RangeFunction(lambda w: rates.instant(w, is_rate=True)),
+    "last_over_time": RangeFunction(lambda w: _pick(w, w.last - 1), keeps_name=True),
     "mad_over_time": RangeFunction(lambda w: _some(w, gathered.median_deviations(w))),
     "max_over_time": RangeFunction(_extreme(np.fmax)),
     "min_over_time": RangeFunction(_extreme(np.fmin)),
-    "present_over_time": RangeFunction(lambda w: _some(w, np.ones(w.first.shape)), "either"),
-    "rate": RangeFunction(lambda w: rates.extrapolated(w, is_counter=True, is_rate=True), "apart"),
-    "resets": RangeFunction(lambda w: _some(w, rates.resets(w)), "either"),
-    "stddev_over_time": RangeFunction(lambda w: _some(w, np.sqrt(moments.variances(w)))),
+    "present_over_time": RangeFunction(lambda w: _some(w, np.ones(w.first.shape))),
+    "rate": RangeFunction(lambda w: rates.extrapolated(w, is_counter=True, is_rate=True)),
+    "resets": RangeFunction(lambda w: _some(w, rates.resets(w))),
+    "stddev_over_time": RangeFunction(_standard),
     "stdvar_over_time": RangeFunction(lambda w: _some(w, moments.variances(w))),
-    "sum_over_time": RangeFunction(lambda w: _some(w, folding.sums(w)), "apart"),
-    "ts_of_first_over_time": RangeFunction(lambda w: _time(w, w.first), "either"),
-    "ts_of_last_over_time": RangeFunction(lambda w: _time(w, w.last - 1), "either"),
+    "sum_over_time": RangeFunction(lambda w: _some(w, folding.sums(w))),
+    "ts_of_first_over_time": RangeFunction(lambda w: _time(w, w.first)),
+    "ts_of_last_over_time": RangeFunction(lambda w: _time(w, w.last - 1)),
     "ts_of_max_over_time": RangeFunction(lambda w: _some(w, gathered.extreme_times_ns(w, 1) / _NS_PER_S)),
     "ts_of_min_over_time": RangeFunction(lambda w: _some(w, gathered.extreme_times_ns(w, -1) / _NS_PER_S)),
 }
@@ -144,10 +146,7 @@ def present_over_time(context: Context, expr: Expr, steps: Steps) -> Any:
     ranges = ranges_of(context, expr, steps)
     found = np.zeros(steps.count, bool)
     for _, block in ranges.blocks(context.limits):
-        found |= block.float_windows().at_least(1).any(axis=0)
-        of_histograms = block.histogram_windows()
-        if of_histograms is not None:
-            found |= of_histograms.at_least(1).any(axis=0)
+        found |= block.mixed_windows().at_least(1).any(axis=0)
     return found
 
 
@@ -158,15 +157,16 @@ def _evaluated(context: Context, call: Call, steps: Steps, function: RangeFuncti
         return empty(steps.count)
     shape = (len(ranges.labels), steps.count)
     values, present = np.empty(shape), np.empty(shape, bool)
-    histograms = np.full(shape, None, object) if ranges.histograms else None
+    histograms = np.full(shape, None, object) if ranges.mixed else None
     for where, block in ranges.blocks(context.limits):
         windows = block.float_windows()
         found, there = function.kernel(windows)
         if call.name in {"rate", "increase"}:
             _look_at_names(context, block, windows, argument)
         if histograms is not None:
-            mixed = histogram_ranges.Mixed(block, windows, found, there, argument.place)
-            found, there, histograms[where] = histogram_ranges.joined(context.notes, call.name, function.mix, mixed)
+            made = histogram_ranges.Made(found, there, histograms[where])
+            histogram_ranges.complete(histogram_ranges.Asked(call.name, context.notes, argument.place), block, windows, made)
+            found, there = made.values, made.present
         values[where], present[where] = found, there
     nameless = ranges.nameless if function.keeps_name else np.ones(len(ranges.labels), bool)
     return Vector(ranges.labels, values, present, nameless, histograms)

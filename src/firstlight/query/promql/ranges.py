@@ -20,19 +20,21 @@ _BLOCK_SAMPLES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Samples of one kind, series after series.
+    """Samples, series after series.
 
     Attributes:
         times_ns: ``(n,)``.
-        values: ``(n,)`` float64 or Histograms.
+        values: ``(n,)`` float64.
         starts: ``(N,)`` where each series begins.
         lengths: ``(N,)`` how many it has, also 0.
+        histograms: ``(n,)`` Histogram or None, which is a float; None for floats only.
     """
 
     times_ns: Any
     values: Any
     starts: Any
     lengths: Any
+    histograms: Any = None
 
     def kept(self, chosen: Any) -> "Samples":
         """Return only the samples where ``chosen``, ``(n,)`` bool, says so."""
@@ -40,14 +42,16 @@ class Samples:
             return self
         counts = np.concatenate(([0], np.cumsum(chosen)))
         lengths = counts[self.starts + self.lengths] - counts[self.starts]
-        return Samples(self.times_ns[chosen], self.values[chosen], counts[self.starts], lengths)
+        histograms = None if self.histograms is None else self.histograms[chosen]
+        return Samples(self.times_ns[chosen], self.values[chosen], counts[self.starts], lengths, histograms)
 
     def block(self, begin: int, end: int) -> "Samples":
         """Return the series from ``begin`` up to before ``end``."""
         first = int(self.starts[begin])
         last = int(self.starts[end - 1] + self.lengths[end - 1])
         starts = self.starts[begin:end] - first
-        return Samples(self.times_ns[first:last], self.values[first:last], starts, self.lengths[begin:end])
+        histograms = None if self.histograms is None else self.histograms[first:last]
+        return Samples(self.times_ns[first:last], self.values[first:last], starts, self.lengths[begin:end], histograms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Ranges:
     Attributes:
         labels: of each series.
         floats: their floats, without stale markers.
-        histograms: their histograms, when there are any.
+        mixed: their floats and histograms, when there is any histogram.
         steps: the moments that windows end at.
         range_ns: how long windows are.
         nameless: ``(N,)`` bool, whose names are to be dropped.
@@ -95,7 +99,7 @@ class Ranges:
 
     labels: list[Labels]
     floats: Samples
-    histograms: Samples | None
+    mixed: Samples | None
     steps: Steps
     range_ns: int
     nameless: Any
@@ -112,34 +116,33 @@ class Ranges:
     def _block(self, begin: int, end: int) -> "Ranges":
         if end - begin == len(self.labels):
             return self
-        histograms = self.histograms.block(begin, end) if self.histograms else None
+        mixed = self.mixed.block(begin, end) if self.mixed else None
         floats, nameless = self.floats.block(begin, end), self.nameless[begin:end]
-        return Ranges(self.labels[begin:end], floats, histograms, self.steps, self.range_ns, nameless)
+        return Ranges(self.labels[begin:end], floats, mixed, self.steps, self.range_ns, nameless)
 
     def float_windows(self) -> Windows:
         """Return the windows over floats."""
         return self._windows(self.floats)
 
-    def histogram_windows(self) -> Windows | None:
-        """Return the windows over histograms."""
-        return self._windows(self.histograms) if self.histograms else None
+    def mixed_windows(self) -> Windows:
+        """Return the windows over floats and histograms."""
+        return self._windows(self.mixed or self.floats)
 
     def _windows(self, samples: Samples) -> Windows:
-        first, last = window_positions(
-            samples.times_ns, samples.starts, samples.lengths, self.steps, self.range_ns
-        )
+        first, last = window_positions(samples.times_ns, samples.starts, samples.lengths, self.steps, self.range_ns)
         return Windows(samples.times_ns, samples.values, first, last, self.steps.times_ns(), self.range_ns)
 
 
 def split(times_ns: Any, values: Any, histograms: Any, lengths: Any) -> tuple[Samples, Samples | None]:
-    """Return floats without stale markers, and histograms."""
+    """Return floats, and floats with histograms if there are any; neither has stale markers."""
     starts = np.cumsum(lengths) - lengths
-    floats = Samples(times_ns, values, starts, lengths)
-    found = None
-    if histograms is not None:
-        is_histogram = histograms != None  # noqa: E711  numpy compares each
-        found = Samples(times_ns, histograms, starts, lengths).kept(is_histogram)
-        floats = floats.kept(~is_histogram)
-    if np.isnan(floats.values).any():
-        floats = floats.kept(floats.values.view(np.int64) != STALE_BITS)
-    return floats, found
+    found = Samples(times_ns, values, starts, lengths, histograms)
+    if np.isnan(values).any():
+        is_stale = values.view(np.int64) == STALE_BITS
+        if histograms is not None:
+            is_stale &= histograms == None  # noqa: E711  numpy compares each
+        found = found.kept(~is_stale)
+    if found.histograms is None:
+        return found, None
+    floats = found.kept(found.histograms == None)  # noqa: E711  numpy compares each
+    return Samples(floats.times_ns, floats.values, floats.starts, floats.lengths), found

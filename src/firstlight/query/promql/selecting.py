@@ -60,8 +60,8 @@ def ranges_of(context: Context, expr: Expr, steps: Steps) -> Ranges:
     moments = context.moved(steps, selector.at, selector.offset_ns)
     found = _select(context, selector, moments, expr.range_ns)
     context.limits.room(len(found.labels) * steps.count)
-    floats, histograms = split(found.times_ns, found.values, found.histograms, found.lengths)
-    return Ranges(found.labels, floats, histograms, moments, expr.range_ns, np.zeros(len(found.labels), bool))
+    floats, mixed = split(found.times_ns, found.values, found.histograms, found.lengths)
+    return Ranges(found.labels, floats, mixed, moments, expr.range_ns, np.zeros(len(found.labels), bool))
 
 
 def inner_steps(context: Context, expr: Subquery, steps: Steps) -> tuple[Steps, Steps]:
@@ -81,6 +81,14 @@ def _subquery(context: Context, expr: Subquery, steps: Steps) -> Ranges:
     context.limits.charge(int(lengths.sum()))
     context.limits.room(len(found) * steps.count)
     times_ns = np.broadcast_to(inner.times_ns(), found.present.shape)[found.present]
-    histograms = None if found.histograms is None else found.histograms[found.present]
-    floats, of_histograms = split(times_ns, found.values[found.present], histograms, lengths)
-    return Ranges(found.labels, floats, of_histograms, moments, expr.range_ns, found.nameless)
+    histograms = None if found.histograms is None else _unhinted(found.histograms[found.present])
+    floats, mixed = split(times_ns, found.values[found.present], histograms, lengths)
+    return Ranges(found.labels, floats, mixed, moments, expr.range_ns, found.nameless)
+
+
+def _unhinted(histograms: Any) -> Any:
+    """Return histograms that say nothing of resets: the sample before may not be part of the subquery."""
+    found = histograms.copy()
+    for at in np.flatnonzero(found != None).tolist():  # noqa: E711  numpy compares each
+        found[at] = found[at].unhinted()
+    return found

@@ -85,8 +85,10 @@ class DurationParser(TokenReader):
 
     def offset_ns(self) -> int:
         """Parse the duration after ``offset``: a literal with or without a sign, or a calculation in parentheses."""
-        start = self.now.start
-        return self._as_ns(self._signed(), start)
+        start, sign = self.now.start, 1.0
+        while self.now.kind in {"+", "-"}:
+            sign *= -1.0 if self.take().kind == "-" else 1.0
+        return self._as_ns(sign * self._operand(), start)
 
     def at(self) -> At:
         """Parse the time after ``@``."""
@@ -122,7 +124,10 @@ class DurationParser(TokenReader):
     def _signed(self) -> float:
         if self.now.kind in {"+", "-"}:
             sign = -1 if self.take().kind == "-" else 1
-            return sign * self._signed()
+            return sign * self._calculated(_POWERS["^"])
+        return self._operand()
+
+    def _operand(self) -> float:
         if self.now.kind == "(":
             self.take()
             found = self._calculated(1)
