@@ -90,15 +90,13 @@ def clamp(context: Context, call: Call, steps: Steps) -> Vector:
     """Evaluate ``clamp``, ``clamp_min`` and ``clamp_max``."""
     vector = context.vector(call.args[0], steps)
     bounds = [context.scalar(arg, steps).values for arg in call.args[1:]]
-    low = None if call.name == "clamp_max" else bounds[0]
-    high = None if call.name == "clamp_min" else bounds[-1]
-    values = vector.values
-    if high is not None:
-        values = np.minimum(values, high)
-    if low is not None:
-        values = np.maximum(values, low)
-    found = vector.floats(values)
-    return found.only((low <= high) | np.isnan(low) | np.isnan(high)) if call.name == "clamp" else found
+    if call.name == "clamp_max":
+        return vector.floats(np.minimum(vector.values, bounds[0]))
+    if call.name == "clamp_min":
+        return vector.floats(np.maximum(vector.values, bounds[0]))
+    low, high = bounds
+    found = vector.floats(np.maximum(np.minimum(vector.values, high), low))
+    return found.only(~(low > high))
 
 
 def rounded(context: Context, call: Call, steps: Steps) -> Vector:

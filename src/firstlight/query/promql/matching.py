@@ -79,7 +79,10 @@ def matched(context: Context, expr: Binary, left: Vector, right: Vector) -> Vect
     found = _calculated(context, expr, left.rows(at[0]), right.rows(at[1]))
     if how.card == "one-to-one":
         _check_many_side(found, keys[: len(left)][at[0]])
-    labels = [_result_labels(expr, how, left.labels[a], right.labels[b]) for a, b in zip(*(x.tolist() for x in at), strict=True)]
+    labels = [
+        _result_labels(expr, how, left.labels[a], right.labels[b])
+        for a, b in zip(*(x.tolist() for x in at), strict=True)
+    ]
     return merged(
         Vector(labels, found.values, found.present, found.nameless, found.histograms),
         "multiple matches for labels: grouping labels must ensure unique matches",
@@ -104,8 +107,9 @@ def _check_one_side(vector: Vector, keys: Any, names: list[Labels], steps: Any, 
             step = int(np.argmax((vector.present[rows].sum(axis=0) > 1) & steps))
             first, second = [vector.labels[row] for row in rows.tolist() if vector.present[row, step]][:2]
             raise QueryFailed(
-                f"found duplicate series for the match group {shown(names[key])} on the {side} hand-side of the operation:"
-                f" [{shown(second)}, {shown(first)}];many-to-many matching not allowed: matching labels must be unique on one side"
+                f"found duplicate series for the match group {shown(names[key])} on the {side} hand-side of the"
+                f" operation: [{shown(second)}, {shown(first)}];many-to-many matching not allowed:"
+                " matching labels must be unique on one side"
             )
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from firstlight.query.promql.limits import Limits
-from firstlight.query.promql.positions import window_positions
+from firstlight.query.promql.positions import share_times, window_positions
 from firstlight.query.promql.source import Labels
 from firstlight.query.promql.values import Steps
 
 STALE_BITS = 0x7FF0000000000002
 """The NaN that says that a series ended."""
 
-_BLOCK_CELLS = 400_000
-_BLOCK_SAMPLES = 2_000_000
+_BLOCK_CELLS = 65_536
+_BLOCK_SAMPLES = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Windows:
         last: ``(N, S)`` where it ends, exclusive.
         ends_ns: ``(S,)`` the moments that windows end at, inclusive.
         range_ns: how long they are; what lies at the beginning itself is outside.
+        is_shared: all series have samples at the same times.
     """
 
     times_ns: Any
@@ -73,6 +74,7 @@ class Windows:
     last: Any
     ends_ns: Any
     range_ns: int
+    is_shared: bool = False
 
     @property
     def counts(self) -> Any:
@@ -129,8 +131,15 @@ class Ranges:
         return self._windows(self.mixed or self.floats)
 
     def _windows(self, samples: Samples) -> Windows:
-        first, last = window_positions(samples.times_ns, samples.starts, samples.lengths, self.steps, self.range_ns)
-        return Windows(samples.times_ns, samples.values, first, last, self.steps.times_ns(), self.range_ns)
+        times_ns, starts, lengths = samples.times_ns, samples.starts, samples.lengths
+        is_shared = share_times(times_ns, starts, lengths)
+        first, last = window_positions(
+            times_ns, *((starts[:1], lengths[:1]) if is_shared else (starts, lengths)), self.steps, self.range_ns
+        )
+        if is_shared:
+            apart = (starts - starts[0])[:, None]
+            first, last = first + apart, last + apart
+        return Windows(times_ns, samples.values, first, last, self.steps.times_ns(), self.range_ns, is_shared)
 
 
 def split(times_ns: Any, values: Any, histograms: Any, lengths: Any) -> tuple[Samples, Samples | None]:
