@@ -3,6 +3,7 @@
 import numpy as np
 
 from firstlight.query.promql.context import Context
+from firstlight.query.promql.durations import seconds_of
 from firstlight.query.promql.label_sets import NAME
 from firstlight.query.promql.over_time import present_over_time
 from firstlight.query.promql.selecting import newest
@@ -46,4 +47,4 @@ def timestamp(context: Context, call: Call, steps: Steps) -> Vector:
     else:
         vector = context.vector(call.args[0], steps)
         times_ns = np.broadcast_to(steps.times_ns(), vector.values.shape)
-    return vector.floats(times_ns / 1e9, vector.present)
+    return vector.floats(seconds_of(times_ns), vector.present)

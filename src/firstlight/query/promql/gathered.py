@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from firstlight.query.promql.durations import seconds_of
 from firstlight.query.promql.ranges import Windows
 
 _CELLS = 262_144
@@ -93,15 +94,15 @@ def median_deviations(windows: Windows) -> Any:
     return each_table(windows, kernel)
 
 
-def extreme_times_ns(windows: Windows, sign: int) -> Any:
-    """Return when the greatest value (``sign`` 1) or least (-1) of each window was last there."""
+def extreme_times_s(windows: Windows, sign: int) -> Any:
+    """Return in seconds when the greatest value (``sign`` 1) or least (-1) of each window was last there."""
 
     def kernel(values: Any, first: Any, _chosen: Any) -> Any:
         values = values * sign
         # NaN counts only where there is nothing else; then it is the last as well.
         known = np.where(np.isnan(values), -np.inf, values)
         is_top = (known == known.max(axis=1)[:, None]) & (~np.isnan(values) | np.isnan(values).all(axis=1)[:, None])
-        return windows.times_ns[first + values.shape[1] - 1 - np.argmax(is_top[:, ::-1], axis=1)]
+        return seconds_of(windows.times_ns[first + values.shape[1] - 1 - np.argmax(is_top[:, ::-1], axis=1)])
 
     return each_table(windows, kernel)
 
