@@ -1,5 +1,7 @@
 """``absent``, ``absent_over_time`` and ``timestamp``."""
 
+from typing import Any
+
 import numpy as np
 
 from firstlight.query.promql.context import Context
@@ -43,7 +45,9 @@ def timestamp(context: Context, call: Call, steps: Steps) -> Vector:
     """Evaluate ``timestamp``: when a selected sample was taken; of anything calculated, the moment itself."""
     selector = bare(call.args[0])
     if isinstance(selector, VectorSelector):
-        vector, times_ns = newest(context, selector, steps)
+        found: list[Any] = []
+        vector = newest(context, selector, steps, found)
+        times_ns = found[0]
     else:
         vector = context.vector(call.args[0], steps)
         times_ns = np.broadcast_to(steps.times_ns(), vector.values.shape)
