@@ -31,7 +31,8 @@ def test_steps_may_lack_buckets() -> None:
 
 def test_shares_lie_on_straight_lines() -> None:
     assert instant(HELD, "histogram_fraction(1, 2, h_bucket)") == {"": pytest.approx(0.4)}
-    assert instant(HELD, "histogram_fraction(0, 3, h_bucket)") == {"": pytest.approx(0.7)}
+    assert instant(HELD, "histogram_fraction(-Inf, 3, h_bucket)") == {"": pytest.approx(0.7)}
+    assert math.isnan(instant(HELD, "histogram_fraction(0, 3, h_bucket)")[""])
     assert instant(HELD, "histogram_fraction(-Inf, +Inf, h_bucket)") == {"": 1}
 
 

@@ -151,20 +151,20 @@ def fractions(buckets: Buckets, lower: Any, upper: Any) -> Any:
 
 
 def _rank(buckets: Buckets, bound: Any) -> Any:
-    """Return how many observations are at most ``bound``, by straight lines within buckets."""
+    """Return how many observations are at most ``bound``, by straight lines within buckets.
+
+    The first bucket reaches down without end, so nothing is known of a bound within it.
+    """
     bounds, counts = buckets.bounds, buckets.counts
     steps = np.arange(counts.shape[1])
     at = np.minimum(np.searchsorted(bounds, bound, "left"), len(bounds) - 1)
     below = np.maximum(at - 1, 0)
-    is_first = at == 0
-    # The first bucket begins at 0, or has no known beginning when it ends below.
-    begin = np.where(is_first, min(0.0, -np.inf if bounds[0] <= 0 else 0.0), bounds[below])
-    before = np.where(is_first, 0.0, counts[below, steps])
+    begin = np.where(at == 0, -np.inf, bounds[below])
+    before = np.where(at == 0, 0.0, counts[below, steps])
     after = counts[at, steps]
     with np.errstate(all="ignore"):
-        share = (bound - begin) / (bounds[at] - begin)
-        found = before + (after - before) * np.where(np.isfinite(share), np.clip(share, 0, 1), 0.0)
-    found = np.where(np.isposinf(bound), counts[-1], found)
-    found = np.where(np.isposinf(bounds[at]) & ~np.isposinf(bound), before, found)
+        found = before + (after - before) * ((bound - begin) / (bounds[at] - begin))
+    found = np.where(bound == bounds[at], after, found)
+    found = np.where(np.isneginf(bound), 0.0, found)
     # Nothing makes counts ascend here, so one of them may be above that of all.
-    return np.minimum(np.where(bound == bounds[at], after, found), counts[-1])
+    return np.minimum(found, counts[-1])
