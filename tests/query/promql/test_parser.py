@@ -60,11 +60,11 @@ def test_a_selector_says_all_it_has() -> None:
     found = parse('http_requests{job="a",code=~"5..",x!="",y!~"z"} offset 5m @ 100.5')
     assert isinstance(found, VectorSelector)
     assert [(one.label, one.op, one.value) for one in found.matchers] == [
-        ("__name__", "=", "http_requests"),
         ("job", "=", "a"),
         ("code", "=~", "5.."),
         ("x", "!=", ""),
         ("y", "!~", "z"),
+        ("__name__", "=", "http_requests"),
     ]
     assert (found.offset_ns, found.at) == (300 * S, round(100.5 * S))
 
@@ -72,8 +72,7 @@ def test_a_selector_says_all_it_has() -> None:
 def test_names_in_quotes_are_selected() -> None:
     found = parse('{"metric.name", "label.x"="1"}')
     assert isinstance(found, VectorSelector)
-    assert found.name == "metric.name"
-    assert found.matchers[1].label == "label.x"
+    assert [(one.label, one.value) for one in found.matchers] == [("__name__", "metric.name"), ("label.x", "1")]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +136,7 @@ def test_vector_matching_is_read() -> None:
         ("a offset 1m offset 2m", "offset may not be set multiple times"),
         ("a @ 1 @ 2", "@ <timestamp> may not be set multiple times"),
         ("1 offset 1m", "offset modifier must be preceded by an instant vector selector"),
-        ("a[1m:1m][1m:]", "subquery is only allowed on instant vector, got range vector instead"),
+        ("a[1m:1m][1m:]", "subquery is only allowed on instant vector, got matrix instead"),
         ("-'a'", "unary expression only allowed on expressions of type scalar or instant vector"),
         ("1m5", 'bad number or duration syntax: "1m5"'),
         ("a $", "unexpected character: '$'"),

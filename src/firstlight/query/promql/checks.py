@@ -70,7 +70,7 @@ def _unary(expr: Unary, text: str) -> Unary:
 def _subquery(expr: Subquery, text: str) -> Subquery:
     kind = kind_of(expr.expr)
     if kind != "vector":
-        problem = f"subquery is only allowed on instant vector, got {KIND_NAMES[kind]} instead"
+        problem = f"subquery is only allowed on instant vector, got {kind} instead"
         raise _problem(expr, text, problem)
     return expr
 
@@ -88,7 +88,7 @@ def _binary(expr: Binary, text: str) -> Binary:
     twice = set(matching.include) & set(matching.labels) if matching.is_on else set()
     if twice:
         problem = f'label "{min(twice)}" must not occur in ON and GROUP clause at once'
-        raise _problem(expr, text, problem)
+        raise syntax_error(text, expr.op_start, problem)
     return replace(expr, matching=matching)
 
 
@@ -98,7 +98,7 @@ def _with_scalar(expr: Binary, kinds: tuple[Kind, Kind], text: str) -> Binary:
     if expr.op in SET_OPERATORS:
         raise _problem(expr, text, f'set operator "{expr.op}" not allowed in binary scalar expression')
     if expr.op in COMPARISONS and kinds == ("scalar", "scalar") and not expr.is_bool:
-        raise _problem(expr, text, "comparisons between scalars must use BOOL modifier")
+        raise syntax_error(text, expr.op_start, "comparisons between scalars must use BOOL modifier")
     return expr
 
 

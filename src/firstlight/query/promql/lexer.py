@@ -88,7 +88,7 @@ class Token:
             return f"string {self.text}"
         if self.kind in AGGREGATIONS:
             return f"<aggr:{self.kind}>"
-        return _NAMED.get(self.kind) or f"<{'op' if self.kind not in KEYWORDS else 'keyword'}:{self.kind}>"
+        return _NAMED.get(self.kind) or (f"<{self.kind}>" if self.kind in KEYWORDS else f"<op:{self.kind}>")
 
 
 def tokens_of(text: str) -> list[Token]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from firstlight.errors import QuerySyntaxError
 from firstlight.query.promql.checks import checked
-from firstlight.query.promql.lexer import syntax_error
+from firstlight.query.promql.lexer import Token, syntax_error
 from firstlight.query.promql.modifiers import with_at, with_offset
 from firstlight.query.promql.selectors import SelectorParser, name_matcher
 from firstlight.query.promql.signatures import AGGREGATIONS, SIGNATURES
@@ -68,10 +68,11 @@ class _Parser(SelectorParser):
             raise syntax_error(self.text, self.now.start, "the expression is nested too deeply")
         left = self._prefixed()
         while (power := _PRECEDENCE.get(self.now.kind, 0)) >= least:
-            op = self.take().kind
+            op = self.take()
             is_bool, matching = self._matching(op)
-            right = self.expression(power + (op != "^"))
-            left = Binary(op, left, right, Place(left.place.start, right.place.end), is_bool, matching)
+            right = self.expression(power + (op.kind != "^"))
+            place = Place(left.place.start, right.place.end)
+            left = Binary(op.kind, left, right, place, op.start, is_bool, matching)
         self.depth -= 1
         return left
 
@@ -97,7 +98,7 @@ class _Parser(SelectorParser):
         return left
 
     def _ranged(self, left: Expr) -> Expr:
-        start = self.now.start
+        bracket, start = self.last.start, self.now.start
         range_ns = self.positive_ns(start)
         if self.now.kind == ":":
             self.take()
@@ -106,11 +107,11 @@ class _Parser(SelectorParser):
             return Subquery(left, range_ns, step_ns, Place(left.place.start, end))
         end = self.expect("]").end
         if not isinstance(left, VectorSelector):
-            raise syntax_error(self.text, left.place.start, "ranges only allowed for vector selectors")
+            raise syntax_error(self.text, bracket, "ranges only allowed for vector selectors")
         if left.offset_ns:
-            raise syntax_error(self.text, left.place.start, "no offset modifiers allowed before range")
+            raise syntax_error(self.text, bracket, "no offset modifiers allowed before range")
         if left.at is not None:
-            raise syntax_error(self.text, left.place.start, "no @ modifiers allowed before range")
+            raise syntax_error(self.text, bracket, "no @ modifiers allowed before range")
         return MatrixSelector(left, range_ns, Place(left.place.start, end))
 
     def _primary(self) -> Expr:
@@ -181,12 +182,12 @@ class _Parser(SelectorParser):
         is_without = self.take().kind == "without"
         return is_without, self.label_list()
 
-    def _matching(self, op: str) -> tuple[bool, Matching | None]:
+    def _matching(self, op: Token) -> tuple[bool, Matching | None]:
         is_bool = self.now.kind == "bool"
         if is_bool:
             self.take()
-            if op not in COMPARISONS:
-                raise syntax_error(self.text, self.last.start, "bool modifier can only be used on comparison operators")
+            if op.kind not in COMPARISONS:
+                raise syntax_error(self.text, op.start, "bool modifier can only be used on comparison operators")
         if self.now.kind not in {"on", "ignoring"}:
             return is_bool, None
         is_on = self.take().kind == "on"
@@ -194,8 +195,8 @@ class _Parser(SelectorParser):
         if self.now.kind not in {"group_left", "group_right"}:
             return is_bool, Matching("one-to-one", labels, is_on)
         side = self.take()
-        if op in SET_OPERATORS:
-            raise syntax_error(self.text, side.start, f'no grouping allowed for "{op}" operation')
+        if op.kind in SET_OPERATORS:
+            raise syntax_error(self.text, side.start, f'no grouping allowed for "{op.kind}" operation')
         include = self.label_list() if self.now.kind == "(" else ()
         return is_bool, Matching("many-to-one" if side.kind == "group_left" else "one-to-many", labels, is_on, include)
 

@@ -62,7 +62,7 @@ class TokenReader:
         try:
             return unquoted(token.text)
         except ValueError:
-            raise syntax_error(self.text, token.start, "unknown escape sequence in string") from None
+            raise syntax_error(self.text, token.start, "unknown escape sequence") from None
 
 
 class DurationParser(TokenReader):
@@ -184,7 +184,8 @@ class SelectorParser(DurationParser):
 
     def selector(self, name: str, start: int) -> VectorSelector:
         """Parse what follows a metric's name."""
-        matchers = [name_matcher(name)] if name else []
+        matchers: list[Matcher] = []
+        outside = name
         if self.now.kind == "{":
             self.take()
             while self.now.kind != "}":
@@ -192,7 +193,9 @@ class SelectorParser(DurationParser):
                 if self.now.kind != "}":
                     self.expect(",")
             self.expect("}")
-        found = VectorSelector(name, tuple(matchers), Place(start, self.last.end))
+        if outside:
+            matchers.append(name_matcher(outside))
+        found = VectorSelector(outside, tuple(matchers), Place(start, self.last.end))
         if all(_meets_nothing(matcher) for matcher in matchers):
             problem = "vector selector must contain at least one non-empty matcher"
             raise syntax_error(self.text, start, problem)
@@ -276,5 +279,7 @@ def _regex_problem(expression: str) -> str | None:
     try:
         full_match(expression, "")
     except ValueError as error:
-        return f"error parsing regexp: {error}"
+        # Without what Arrow says before it and what was put around the expression.
+        reason = str(error).removeprefix("Invalid regular expression: ").partition(": ^(?s:")[0]
+        return f"error parsing regexp: {reason}: `{expression}`"
     return None

@@ -52,7 +52,7 @@ class VectorSelector:
     """Series by their labels.
 
     Attributes:
-        name: the metric's name as written before the braces or quoted within; also among the matchers.
+        name: the metric's name as written before the braces; also among the matchers, as the last one.
         matchers: on labels, ``__name__`` included.
         place: where.
         offset_ns: how much before the time of evaluation.
@@ -123,12 +123,23 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """An operator between two expressions; ``matching`` is None unless both are vectors."""
+    """An operator between two expressions.
+
+    Attributes:
+        op: the operator.
+        left: one side.
+        right: the other.
+        place: where the whole stands.
+        op_start: where the operator stands.
+        is_bool: whether a comparison gives 1 and 0.
+        matching: None unless both sides are vectors.
+    """
 
     op: str
     left: "Expr"
     right: "Expr"
     place: Place
+    op_start: int = 0
     is_bool: bool = False
     matching: Matching | None = None
 
