@@ -18,6 +18,7 @@ from firstlight.query.promql.label_sets import (
     value_of,
     with_label,
 )
+from firstlight.query.promql.limits import Limits
 from firstlight.query.promql.operators import COMPARING, calculated, compared
 from firstlight.query.promql.quoting import quoted
 from firstlight.query.promql.source import Labels
@@ -73,9 +74,8 @@ def matched(context: Context, expr: Binary, left: Vector, right: Vector) -> Vect
     one_side = left if is_swapped else right
     both_there = left.present.any(axis=0) & right.present.any(axis=0)
     _check_one_side(one_side, one, names, both_there, "left" if is_swapped else "right")
-    rows, others = _pairs(many, one)
+    rows, others = _pairs(many, one, context.limits, steps)
     at = (others, rows) if is_swapped else (rows, others)
-    context.limits.room(len(rows) * steps)
     found = _calculated(context, expr, left.rows(at[0]), right.rows(at[1]))
     if how.card == "one-to-one":
         _check_many_side(found, keys[: len(left)][at[0]])
@@ -89,11 +89,12 @@ def matched(context: Context, expr: Binary, left: Vector, right: Vector) -> Vect
     )
 
 
-def _pairs(many: Any, one: Any) -> tuple[Any, Any]:
+def _pairs(many: Any, one: Any, limits: Limits, steps: int) -> tuple[Any, Any]:
     """Return positions of all pairs with the same key."""
     order = np.argsort(one, kind="stable")
     low, high = np.searchsorted(one[order], many, "left"), np.searchsorted(one[order], many, "right")
     counts = high - low
+    limits.room(int(counts.sum()) * steps)
     rows = np.repeat(np.arange(len(many)), counts)
     offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     return rows, order[np.repeat(low, counts) + offsets]
