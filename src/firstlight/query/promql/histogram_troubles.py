@@ -11,6 +11,7 @@ class Trouble(Enum):
     """
 
     MIXED_FLOATS = "encountered a mix of histograms and floats for metric name"
+    IGNORED = "ignored histograms in a range containing both floats and histograms for metric name"
     MIXED_SCHEMAS = "vector contains a mix of histograms with exponential and custom buckets schemas for metric name"
     DIFFERENT_BOUNDS = "vector contains histograms with incompatible custom buckets for metric name"
     NOT_COUNTER = "this native histogram metric is not a counter:"
@@ -27,4 +28,4 @@ class Trouble(Enum):
         return self in _INFOS
 
 
-_INFOS = frozenset({Trouble.QUANTILE_NAN, Trouble.QUANTILE_SKEWED, Trouble.FRACTION_NAN})
+_INFOS = frozenset({Trouble.IGNORED, Trouble.QUANTILE_NAN, Trouble.QUANTILE_SKEWED, Trouble.FRACTION_NAN})
