@@ -19,9 +19,7 @@ def absent(context: Context, call: Call, steps: Steps) -> Vector:
 
 def absent_over_time(context: Context, call: Call, steps: Steps) -> Vector:
     """Evaluate ``absent_over_time``: 1 where nothing was."""
-    return one_series(
-        np.ones(steps.count), ~present_over_time(context, call.args[0], steps), _expected(call.args[0])
-    )
+    return one_series(np.ones(steps.count), ~present_over_time(context, call.args[0], steps), _expected(call.args[0]))
 
 
 def _expected(expr: Expr) -> Labels:

@@ -146,6 +146,4 @@ def _nameless_ranges(ranges: Ranges) -> Ranges:
 
 def _answer(context: Context, kind: Any, points: Points, time_ns: int, text: str = "") -> Answer:
     notes = context.notes
-    return Answer(
-        kind, *points, text=text, time_ns=time_ns, warnings=tuple(notes.warnings), infos=tuple(notes.infos)
-    )
+    return Answer(kind, *points, text=text, time_ns=time_ns, warnings=tuple(notes.warnings), infos=tuple(notes.infos))

@@ -79,7 +79,10 @@ def matched(context: Context, expr: Binary, left: Vector, right: Vector) -> Vect
     found = _calculated(context, expr, left.rows(at[0]), right.rows(at[1]))
     if how.card == "one-to-one":
         _check_many_side(found, keys[: len(left)][at[0]])
-    labels = [_result_labels(expr, how, left.labels[a], right.labels[b]) for a, b in zip(*(x.tolist() for x in at), strict=True)]
+    labels = [
+        _result_labels(expr, how, left.labels[a], right.labels[b])
+        for a, b in zip(*(x.tolist() for x in at), strict=True)
+    ]
     return merged(
         Vector(labels, found.values, found.present, found.nameless, found.histograms),
         "multiple matches for labels: grouping labels must ensure unique matches",

@@ -138,7 +138,9 @@ def _check_factor(factor: Any, what: str) -> None:
     wrong = factor[~((factor > 0) & (factor < 1))]
     if len(wrong):
         shown = short_text(float(wrong[0]))
-        raise QueryFailed(f"invalid {what} factor. Expected: 0 < {'sf' if what == 'smoothing' else 'tf'} < 1, got: {shown}")
+        raise QueryFailed(
+            f"invalid {what} factor. Expected: 0 < {'sf' if what == 'smoothing' else 'tf'} < 1, got: {shown}"
+        )
 
 
 def present_over_time(context: Context, expr: Expr, steps: Steps) -> Any:
@@ -165,7 +167,9 @@ def _evaluated(context: Context, call: Call, steps: Steps, function: RangeFuncti
             _look_at_names(context, block, windows, argument)
         if histograms is not None:
             made = histogram_ranges.Made(found, there, histograms[where])
-            histogram_ranges.complete(histogram_ranges.Asked(call.name, context.notes, argument.place), block, windows, made)
+            histogram_ranges.complete(
+                histogram_ranges.Asked(call.name, context.notes, argument.place), block, windows, made
+            )
             found, there = made.values, made.present
         values[where], present[where] = found, there
     nameless = ranges.nameless if function.keeps_name else np.ones(len(ranges.labels), bool)

@@ -43,7 +43,9 @@ def _share_times(times_ns: Any, starts: Any, lengths: Any) -> bool:
         return False
     times = times_ns[begin:end].reshape(len(starts), length)
     # The ends tell most of those apart that differ, before all is compared.
-    return bool((times[:, 0] == times[0, 0]).all() and (times[:, -1] == times[0, -1]).all() and (times == times[0]).all())
+    return bool(
+        (times[:, 0] == times[0, 0]).all() and (times[:, -1] == times[0, -1]).all() and (times == times[0]).all()
+    )
 
 
 def _counted(times_ns: Any, starts: Any, lengths: Any, moments_ns: Any) -> Any:
