@@ -28,7 +28,8 @@ _MESSAGES = {
         "?uint64 count_int=1, ?double count_float=2, double sum=3, sint32 schema=4, double zero_threshold=5, "
         "?uint64 zero_count_int=6, ?double zero_count_float=7, *BucketSpan negative_spans=8, "
         "*sint64 negative_deltas=9, *double negative_counts=10, *BucketSpan positive_spans=11, "
-        "*sint64 positive_deltas=12, *double positive_counts=13, uint32 reset_hint=14, int64 timestamp=15, *double custom_values=16"
+        "*sint64 positive_deltas=12, *double positive_counts=13, uint32 reset_hint=14, int64 timestamp=15, "
+        "*double custom_values=16"
     ),
     "TimeSeries": "*Label labels=1, *Sample samples=2, *Exemplar exemplars=3, *Histogram histograms=4",
     "MetricMetadata": "uint32 type=1, bytes metric_family_name=2, bytes help=4, bytes unit=5",

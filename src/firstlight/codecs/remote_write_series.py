@@ -12,6 +12,9 @@ NAME = "__name__"
 METRICS_MAX = 20_000
 """Metrics whose metadata is remembered; of further ones it is not."""
 
+_GROUPS_MAX = 32
+"""Groups of series that are found as a whole."""
+
 _LABEL = 0x0A
 _KEY, _VALUE = 0x0A, 0x12
 _PARTS = ("_total", "_bucket", "_count", "_sum")
@@ -34,12 +37,13 @@ class Memo:
         metadata: by metric.
     """
 
-    __slots__ = ("ids", "metadata", "series")
+    __slots__ = ("_groups", "ids", "metadata", "series")
 
     def __init__(self, metadata: dict[str, Metadata] | None = None) -> None:
         self.ids: dict[bytes, int] = {}
         self.series: dict[int, Series] = {}
         self.metadata: dict[str, Metadata] = {} if metadata is None else metadata
+        self._groups: dict[bytes, dict[int, Series]] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -68,6 +72,23 @@ class Memo:
         self.series[series_id] = series
         self.ids[labels] = series_id
         return series_id
+
+    def of(self, column: bytes, ids: Iterable[int]) -> dict[int, Series]:
+        """Return the series ``ids`` by id.
+
+        A sender's requests have the same series in the same order time and again, so these are found as a whole.
+
+        Args:
+            column: what tells this group of series from others: the ids of all samples.
+            ids: known ones.
+        """
+        found = self._groups.get(column)
+        if found is None:
+            found = {one: self.series[one] for one in set(ids)}
+            if len(self._groups) >= _GROUPS_MAX:
+                self._groups.clear()
+            self._groups[column] = found
+        return dict(found)
 
     def _series(self, pairs: list[tuple[str, str]]) -> Series:
         name = next((value for key, value in pairs if key == NAME), "")
