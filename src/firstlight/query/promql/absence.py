@@ -1,8 +1,11 @@
 """``absent``, ``absent_over_time`` and ``timestamp``."""
 
+from typing import Any
+
 import numpy as np
 
 from firstlight.query.promql.context import Context
+from firstlight.query.promql.durations import seconds_of
 from firstlight.query.promql.label_sets import NAME
 from firstlight.query.promql.over_time import present_over_time
 from firstlight.query.promql.selecting import newest
@@ -42,8 +45,10 @@ def timestamp(context: Context, call: Call, steps: Steps) -> Vector:
     """Evaluate ``timestamp``: when a selected sample was taken; of anything calculated, the moment itself."""
     selector = bare(call.args[0])
     if isinstance(selector, VectorSelector):
-        vector, times_ns = newest(context, selector, steps)
+        found: list[Any] = []
+        vector = newest(context, selector, steps, found)
+        times_ns = found[0]
     else:
         vector = context.vector(call.args[0], steps)
         times_ns = np.broadcast_to(steps.times_ns(), vector.values.shape)
-    return vector.floats(times_ns / 1e9, vector.present)
+    return vector.floats(seconds_of(times_ns), vector.present)

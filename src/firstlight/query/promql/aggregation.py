@@ -1,6 +1,5 @@
 """``sum by (…)`` and the other operators that make one series of each group."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from firstlight.query.promql.context import Context
 from firstlight.query.promql.folding import compensated
 from firstlight.query.promql.grouping import Groups, groups_of
 from firstlight.query.promql.label_sets import with_label
-from firstlight.query.promql.numbers_text import number_text, short_text
+from firstlight.query.promql.numbers_text import number_text
 from firstlight.query.promql.quoting import is_text, quoted
 from firstlight.query.promql.ranges import Windows
 from firstlight.query.promql.syntax import Aggregate
@@ -26,6 +25,8 @@ def aggregate(context: Context, expr: Aggregate, steps: Steps) -> Vector:
     if expr.op == "count_values":
         return _count_values(context, expr, steps)
     param = context.scalar(expr.param, steps).values if expr.param is not None else None
+    if expr.param is not None:
+        choosing.check_parameter(context, expr, param)
     vector = context.vector(expr.expr, steps)
     if not len(vector):
         return empty(steps.count)
@@ -131,10 +132,6 @@ _KERNELS: Mapping[str, Callable[[Groups], tuple[Any, Any]]] = {
 
 
 def _quantile(context: Context, expr: Aggregate, groups: Groups, q: Any) -> Vector:
-    assert expr.param is not None
-    for wrong in np.unique(q[np.isnan(q) | (q < 0) | (q > 1)]).tolist():
-        message = f"quantile value should be between 0 and 1, got {short_text(wrong)}"
-        context.notes.warn(message, expr.param.place)
     vector = groups.vector
     kept = vector.is_float
     if vector.histograms is not None:
@@ -173,10 +170,10 @@ def _count_values(context: Context, expr: Aggregate, steps: Steps) -> Vector:
 
 def _texts(vector: Vector, piece: slice) -> list[tuple[str, Any]]:
     """Return each distinct value as text, and at how many series it is at each step."""
-    kept, values = vector.is_float[piece], vector.values[piece]
-    found = [(number_text(one), ((values == one) & kept).sum(axis=0)) for one in np.unique(values[kept]).tolist()
-             if not math.isnan(one)]  # fmt: skip
-    nans = (np.isnan(values) & kept).sum(axis=0)
-    if nans.any():
-        found.append(("NaN", nans))
-    return found + histogram_aggregation.texts(vector.rows(np.arange(piece.start, piece.stop)))
+    kept, bits = vector.is_float[piece], vector.values[piece].view(np.int64)
+    found: dict[str, Any] = {}
+    # By their bits, since 0 and -0 are written differently.
+    for one in np.unique(bits[kept]):
+        text = number_text(float(one.view(np.float64)))
+        found[text] = found.get(text, 0) + ((bits == one) & kept).sum(axis=0)
+    return [*found.items(), *histogram_aggregation.texts(vector.rows(np.arange(piece.start, piece.stop)))]

@@ -7,11 +7,12 @@ import numpy as np
 
 from firstlight.errors import QueryFailed
 from firstlight.query.promql import histogram_aggregation
+from firstlight.query.promql.annotations import Annotations
 from firstlight.query.promql.context import Context
 from firstlight.query.promql.grouping import Groups
+from firstlight.query.promql.histogram_text import go_number
 from firstlight.query.promql.label_hash import hash_ratio
-from firstlight.query.promql.numbers_text import short_text
-from firstlight.query.promql.syntax import Aggregate
+from firstlight.query.promql.syntax import Aggregate, Place
 from firstlight.query.promql.values import Vector
 
 _FEW = 16
@@ -21,8 +22,8 @@ _MOST_INT = 2.0**63
 def chosen(context: Context, expr: Aggregate, groups: Groups, param: Any) -> Vector:
     """Evaluate one of these aggregations; of one step, ordered ones give their series in order."""
     if expr.op == "limit_ratio":
-        return _ratio(context, expr, groups.vector, param)
-    counts = _whole(param)
+        return _ratio(groups.vector, param)
+    counts = np.maximum(param, 0).astype(np.int64)
     if expr.op != "limitk" and groups.vector.histograms is not None:
         histogram_aggregation.ignored(context.notes, expr, groups)
     kept = np.zeros(groups.vector.present.shape, bool)
@@ -35,14 +36,33 @@ def chosen(context: Context, expr: Aggregate, groups: Groups, param: Any) -> Vec
     return _ordered(found, groups, is_descending=expr.op == "topk")
 
 
-def _whole(param: Any) -> Any:
-    """Return parameters as whole numbers."""
-    if np.isnan(param).any():
-        raise QueryFailed("Parameter value is NaN")
-    wrong = param[np.abs(param) >= _MOST_INT]
-    if len(wrong):
-        raise QueryFailed(f"Scalar value {short_text(float(wrong[0]))} overflows int64")
-    return np.maximum(param, 0).astype(np.int64)
+def check_parameter(context: Context, expr: Aggregate, param: Any) -> None:
+    """Look at a parameter of each step, whether or not there is anything to choose from.
+
+    Raises:
+        QueryFailed: it is no number, or too large a one.
+    """
+    assert expr.param is not None
+    if expr.op == "quantile":
+        note_quantiles(context.notes, param, expr.param.place)
+    elif expr.op == "limit_ratio":
+        if np.isnan(param).any():
+            raise QueryFailed("Ratio value is NaN")
+        for wrong in np.unique(param[np.abs(param) > 1]).tolist():
+            message = f"ratio value should be between -1 and 1, got {go_number(wrong)}, capping to {np.sign(wrong):.0f}"
+            context.notes.warn(message, expr.param.place)
+    else:
+        if np.isnan(param).any():
+            raise QueryFailed("Parameter value is NaN")
+        wrong = param[np.abs(param) >= _MOST_INT]
+        if len(wrong):
+            raise QueryFailed(f"Scalar value {go_number(float(wrong[0]))} overflows int64")
+
+
+def note_quantiles(notes: Annotations, q: Any, place: Place) -> None:
+    """Say which quantiles there are none of."""
+    for wrong in np.unique(q[np.isnan(q) | (q < 0) | (q > 1)]).tolist():
+        notes.warn(f"quantile value should be between 0 and 1, got {go_number(wrong)}", place)
 
 
 def _ordered(found: Vector, groups: Groups, *, is_descending: bool) -> Vector:
@@ -54,7 +74,7 @@ def _ordered(found: Vector, groups: Groups, *, is_descending: bool) -> Vector:
 
 def _best(sign: int) -> Callable[[Vector, Any], Any]:
     def kernel(vector: Vector, counts: Any) -> Any:
-        there, values = vector.is_float, vector.values * sign
+        there, values = vector.is_float, vector.values if sign > 0 else -vector.values
         most = int(counts.max(initial=0))
         if most >= len(vector) and (counts == most).all():
             return there
@@ -94,15 +114,8 @@ KERNELS: Mapping[str, Callable[[Vector, Any], Any]] = {
 }
 
 
-def _ratio(context: Context, expr: Aggregate, vector: Vector, param: Any) -> Vector:
+def _ratio(vector: Vector, param: Any) -> Vector:
     """Keep that share of the series whose hash says so; the negative ratio keeps just the others."""
-    assert expr.param is not None
-    if np.isnan(param).any():
-        raise QueryFailed("Ratio value is NaN")
-    for wrong in np.unique(param[np.abs(param) > 1]).tolist():
-        capped = 1 if wrong > 1 else -1
-        message = f"ratio value should be between -1 and 1, got {short_text(wrong)}, capping to {capped}"
-        context.notes.warn(message, expr.param.place)
     ratio = np.clip(param, -1, 1)[None, :]
     offsets = np.array([hash_ratio(labels) for labels in vector.labels])[:, None]
     kept = np.where(ratio >= 0, offsets < ratio, offsets >= 1 + ratio) & (ratio != 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from firstlight.query.promql.label_sets import METADATA, leaving_out, numbered, value_of
+from firstlight.query.promql.label_sets import leaving_out, name_of, numbered, value_of
 from firstlight.query.promql.source import Labels
 from firstlight.query.promql.values import Vector
 
@@ -37,13 +37,11 @@ class Classic:
         labels: of each histogram, with the name of the first of its series.
         values: ``(H, S)`` what was asked of it.
         present: ``(H, S)`` where it has buckets.
-        repaired: ``(H, S)`` where counts had to be made ascending.
     """
 
     labels: list[Labels]
     values: Any
     present: Any
-    repaired: Any
 
 
 def bound_of(text: str) -> float | None:
@@ -54,8 +52,8 @@ def bound_of(text: str) -> float | None:
         return None
 
 
-def evaluated(vector: Vector, kernel: Callable[[Buckets, Any], Any]) -> Classic:
-    """Return ``kernel(buckets, steps)`` for each histogram in ``vector`` at the steps that it has buckets at.
+def evaluated(vector: Vector, kernel: Callable[[str, Buckets, Any], Any]) -> Classic:
+    """Return ``kernel(name, buckets, steps)`` for each histogram in ``vector`` at the steps that it has buckets at.
 
     Series without a bound that is a number are left out.
     """
@@ -63,7 +61,7 @@ def evaluated(vector: Vector, kernel: Callable[[Buckets, Any], Any]) -> Classic:
     rows = [row for row, bound in enumerate(bounds) if bound is not None]
     groups, labels = numbered(leaving_out(vector.labels[row], frozenset({LE})) for row in rows)
     shape = (len(labels), vector.steps())
-    found = Classic(labels, np.zeros(shape), np.zeros(shape, bool), np.zeros(shape, bool))
+    found = Classic(labels, np.zeros(shape), np.zeros(shape, bool))
     at = np.array(rows, np.int64)
     upper = np.array([bounds[row] for row in rows], np.float64)
     order = np.lexsort((upper, groups))
@@ -73,10 +71,8 @@ def evaluated(vector: Vector, kernel: Callable[[Buckets, Any], Any]) -> Classic:
         part = vector.rows(at[chosen])
         for where, steps in _patterns(part.is_float):
             buckets = _coalesced(upper[chosen][where], part.values[where][:, steps])
-            fixed, repaired = _ascending(buckets)
-            found.values[number, steps] = kernel(fixed, steps)
+            found.values[number, steps] = kernel(name_of(labels[number]), buckets, steps)
             found.present[number, steps] = True
-            found.repaired[number, steps] = repaired
     return found
 
 
@@ -101,7 +97,7 @@ def _coalesced(bounds: Any, counts: Any) -> Buckets:
     return Buckets(bounds[firsts], np.add.reduceat(counts, firsts, axis=0))
 
 
-def _ascending(buckets: Buckets) -> tuple[Buckets, Any]:
+def ascending(buckets: Buckets) -> tuple[Buckets, Any]:
     """Return counts that never fall from bucket to bucket, and ``(k,)`` where more than rounding was repaired."""
     counts = buckets.counts
     top = np.fmax.accumulate(counts, axis=0)
@@ -170,9 +166,5 @@ def _rank(buckets: Buckets, bound: Any) -> Any:
         found = before + (after - before) * np.where(np.isfinite(share), np.clip(share, 0, 1), 0.0)
     found = np.where(np.isposinf(bound), counts[-1], found)
     found = np.where(np.isposinf(bounds[at]) & ~np.isposinf(bound), before, found)
-    return np.where(bound == bounds[at], after, found)
-
-
-def named_labels(labels: Labels) -> Labels:
-    """Return the labels of a histogram without its name."""
-    return leaving_out(labels, METADATA)
+    # Nothing makes counts ascend here, so one of them may be above that of all.
+    return np.minimum(np.where(bound == bounds[at], after, found), counts[-1])

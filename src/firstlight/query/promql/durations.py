@@ -2,6 +2,9 @@
 
 import math
 import re
+from typing import Any
+
+import numpy as np
 
 NS_PER_MS = 10**6
 NS_PER_S = 10**9
@@ -45,6 +48,12 @@ def seconds_ns(seconds: float) -> int:
     if not math.isfinite(seconds) or abs(seconds) * NS_PER_S > _MOST_NS:
         raise ValueError("duration out of range")
     return round(seconds * NS_PER_S)
+
+
+def seconds_of(times_ns: Any) -> Any:
+    """Return an array of nanoseconds as seconds, rounded once: a double holds no whole nanoseconds of our days."""
+    seconds, rest = np.divmod(times_ns, NS_PER_S)
+    return seconds + rest / NS_PER_S
 
 
 def duration_text(ns: int) -> str:

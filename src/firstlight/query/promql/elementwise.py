@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.query.promql.context import Context
+from firstlight.query.promql.durations import seconds_of
 from firstlight.query.promql.syntax import Call
 from firstlight.query.promql.values import Scalar, Steps, Vector, one_series
 
@@ -80,9 +81,9 @@ _CALENDAR: Mapping[str, Callable[[Any], Any]] = {
 
 def calendar(context: Context, call: Call, steps: Steps) -> Vector:
     """Evaluate a part of a date in UTC: of the moment itself, or of values that are seconds since 1970."""
-    vector = context.vector(call.args[0], steps) if call.args else one_series(steps.times_ns() / 1e9)
+    vector = context.vector(call.args[0], steps) if call.args else one_series(seconds_of(steps.times_ns()))
     usable = np.abs(vector.values) < _FARTHEST_S
-    seconds = np.floor(np.where(usable, vector.values, 0.0))
+    seconds = np.trunc(np.where(usable, vector.values, 0.0))
     return vector.floats(np.where(usable, _CALENDAR[call.name](seconds), np.nan))
 
 
@@ -90,15 +91,13 @@ def clamp(context: Context, call: Call, steps: Steps) -> Vector:
     """Evaluate ``clamp``, ``clamp_min`` and ``clamp_max``."""
     vector = context.vector(call.args[0], steps)
     bounds = [context.scalar(arg, steps).values for arg in call.args[1:]]
-    low = None if call.name == "clamp_max" else bounds[0]
-    high = None if call.name == "clamp_min" else bounds[-1]
-    values = vector.values
-    if high is not None:
-        values = np.minimum(values, high)
-    if low is not None:
-        values = np.maximum(values, low)
-    found = vector.floats(values)
-    return found.only((low <= high) | np.isnan(low) | np.isnan(high)) if call.name == "clamp" else found
+    if call.name == "clamp_max":
+        return vector.floats(np.minimum(vector.values, bounds[0]))
+    if call.name == "clamp_min":
+        return vector.floats(np.maximum(vector.values, bounds[0]))
+    low, high = bounds
+    found = vector.floats(np.maximum(np.minimum(vector.values, high), low))
+    return found.only(~(low > high))
 
 
 def rounded(context: Context, call: Call, steps: Steps) -> Vector:
@@ -112,7 +111,7 @@ def rounded(context: Context, call: Call, steps: Steps) -> Vector:
 
 def moment(_context: Context, _call: Call, steps: Steps) -> Scalar:
     """Evaluate ``time``."""
-    return Scalar(steps.times_ns() / 1e9)
+    return Scalar(seconds_of(steps.times_ns()))
 
 
 def pi(_context: Context, _call: Call, steps: Steps) -> Scalar:

@@ -141,7 +141,7 @@ def _nameless_ranges(ranges: Ranges) -> Ranges:
     count = len(labels)
     cells = np.zeros((count, 1))
     merged(Vector(labels, cells, np.ones((count, 1), bool), np.zeros(count, bool)))
-    return Ranges(labels, ranges.floats, ranges.histograms, ranges.steps, ranges.range_ns, np.zeros(count, bool))
+    return Ranges(labels, ranges.floats, ranges.mixed, ranges.steps, ranges.range_ns, np.zeros(count, bool))
 
 
 def _answer(context: Context, kind: Any, points: Points, time_ns: int, text: str = "") -> Answer:

@@ -1,8 +1,8 @@
 """Sums and extremes over many overlapping windows at once.
 
 A window of n samples is put together from stretches whose lengths are powers of two, as in a sparse table (Bender and
-Farach-Colton, "The LCA Problem Revisited", 2000).  Each power is one pass over all samples, whatever the windows are; no
-sample outside a window touches its result, so neither infinities nor cancellation leak as with running sums.
+Farach-Colton, "The LCA Problem Revisited", 2000).  Each power is one pass over all samples, whatever the windows are.
+No sample outside a window touches its result, so neither infinities nor cancellation leak as with running sums.
 """
 
 import math
@@ -79,7 +79,7 @@ def _sum_again(found: Any, windows: Windows, chosen: Any) -> None:
 def compensated(values: Sequence[float]) -> float:
     """Return the sum of ``values`` with what rounding loses added at the end.
 
-    A. Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974; Prometheus does the same.
+    A. Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974; so does Prometheus.
     """
     total = lost = 0.0
     for value in values:

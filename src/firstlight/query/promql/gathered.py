@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
+from firstlight.query.promql.durations import seconds_of
 from firstlight.query.promql.ranges import Windows
 
-_CELLS = 2_000_000
+_CELLS = 262_144
 
 
-def _tables(windows: Windows) -> Iterator[tuple[Any, Any]]:
-    """Yield windows of equal length together: which they are (flat), and positions of their samples, ``(w, length)``."""
+def _tables(windows: Windows) -> Iterator[tuple[Any, Any, int]]:
+    """Yield windows of equal length together: which they are, where they begin, and their length."""
     counts, first = windows.counts.reshape(-1), windows.first.reshape(-1)
     order = np.argsort(counts, kind="stable")
     bounds = np.flatnonzero(np.diff(counts[order], prepend=-1))
@@ -22,15 +24,23 @@ def _tables(windows: Windows) -> Iterator[tuple[Any, Any]]:
         rows = max(1, _CELLS // length)
         for part in range(begin, end, rows):
             chosen = order[part : min(part + rows, end)]
-            yield chosen, first[chosen][:, None] + np.arange(length)
+            yield chosen, first[chosen], length
 
 
-def each_table(windows: Windows, kernel: Callable[[Any, Any], Any]) -> Any:
-    """Return ``kernel(positions, chosen)``, one value per window; 0 for empty windows."""
+def rows_of(column: Any, first: Any, length: int) -> Any:
+    """Return ``(w, length)`` entries of ``column``, those of each window in a row."""
+    return sliding_window_view(column, length)[first]
+
+
+def each_table(windows: Windows, kernel: Callable[[Any, Any, Any], Any]) -> Any:
+    """Return ``kernel(values, first, chosen)``, one value per window; 0 for empty windows.
+
+    The kernel gets ``(w, length)`` values, the position of the first of each row, and which windows these are.
+    """
     found = np.zeros(windows.first.size)
     with np.errstate(all="ignore"):
-        for chosen, at in _tables(windows):
-            found[chosen] = kernel(at, chosen)
+        for chosen, first, length in _tables(windows):
+            found[chosen] = kernel(rows_of(windows.values, first, length), first, chosen)
     return found.reshape(windows.first.shape)
 
 
@@ -71,29 +81,28 @@ def _ranked(ordered: Any, rank: Any, nans: Any) -> Any:
 def quantiles(windows: Windows, q: Any) -> Any:
     """Return quantile ``q``, ``(S,)``, of each window."""
     every = np.broadcast_to(q, windows.first.shape).reshape(-1)
-    return each_table(windows, lambda at, chosen: sorted_quantile(windows.values[at], every[chosen]))
+    return each_table(windows, lambda values, _, chosen: sorted_quantile(values, every[chosen]))
 
 
 def median_deviations(windows: Windows) -> Any:
     """Return the median of the distances from each window's median."""
 
-    def kernel(at: Any, _chosen: Any) -> Any:
-        values, half = windows.values[at], np.full(len(at), 0.5)
+    def kernel(values: Any, _first: Any, _chosen: Any) -> Any:
+        half = np.full(len(values), 0.5)
         return sorted_quantile(np.abs(values - sorted_quantile(values, half)[:, None]), half)
 
     return each_table(windows, kernel)
 
 
-def extreme_times_ns(windows: Windows, sign: int) -> Any:
-    """Return when the greatest value (``sign`` 1) or least (-1) of each window was last there."""
+def extreme_times_s(windows: Windows, sign: int) -> Any:
+    """Return in seconds when the greatest value (``sign`` 1) or least (-1) of each window was last there."""
 
-    def kernel(at: Any, _chosen: Any) -> Any:
-        values = windows.values[at] * sign
+    def kernel(values: Any, first: Any, _chosen: Any) -> Any:
+        values = values * sign
         # NaN counts only where there is nothing else; then it is the last as well.
         known = np.where(np.isnan(values), -np.inf, values)
         is_top = (known == known.max(axis=1)[:, None]) & (~np.isnan(values) | np.isnan(values).all(axis=1)[:, None])
-        column = at.shape[1] - 1 - np.argmax(is_top[:, ::-1], axis=1)
-        return windows.times_ns[np.take_along_axis(at, column[:, None], axis=1)[:, 0]]
+        return seconds_of(windows.times_ns[first + values.shape[1] - 1 - np.argmax(is_top[:, ::-1], axis=1)])
 
     return each_table(windows, kernel)
 
@@ -111,11 +120,11 @@ def smoothed(windows: Windows, smoothing: Any, trend: Any) -> Any:
     levels = np.broadcast_to(smoothing, windows.first.shape).reshape(-1)
     trends = np.broadcast_to(trend, windows.first.shape).reshape(-1)
 
-    def kernel(at: Any, chosen: Any) -> Any:
-        values, a, b = windows.values[at], levels[chosen], trends[chosen]
+    def kernel(values: Any, _first: Any, chosen: Any) -> Any:
+        a, b = levels[chosen], trends[chosen]
         if values.shape[1] == 1:
             return values[:, 0]
-        before, level, slope = np.zeros(len(at)), values[:, 0], values[:, 1] - values[:, 0]
+        before, level, slope = np.zeros(len(values)), values[:, 0], values[:, 1] - values[:, 0]
         for column in range(1, values.shape[1]):
             if column > 1:
                 slope = b * (level - before) + (1 - b) * slope

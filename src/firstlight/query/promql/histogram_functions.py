@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.query.promql import classic_histograms
+from firstlight.query.promql.choosing import note_quantiles
 from firstlight.query.promql.classic_histograms import LE, Buckets, Classic, bound_of
 from firstlight.query.promql.context import Context
 from firstlight.query.promql.histogram import Histogram
@@ -14,7 +15,6 @@ from firstlight.query.promql.histogram_operators import cells
 from firstlight.query.promql.histogram_statistics import average, deviation, fraction, quantile, variance
 from firstlight.query.promql.histogram_troubles import Trouble
 from firstlight.query.promql.label_sets import name_of, value_of
-from firstlight.query.promql.numbers_text import short_text
 from firstlight.query.promql.syntax import Call, Expr
 from firstlight.query.promql.values import Steps, Vector, stacked
 
@@ -28,13 +28,15 @@ def histogram_quantile(context: Context, call: Call, steps: Steps) -> Vector:
     """Evaluate ``histogram_quantile``."""
     q = context.scalar(call.args[0], steps).values
     vector = context.vector(call.args[1], steps)
-    for wrong in np.unique(q[np.isnan(q) | (q < 0) | (q > 1)]).tolist():
-        message = f"quantile value should be between 0 and 1, got {short_text(wrong)}"
-        context.notes.warn(message, call.args[0].place)
-    classic = classic_histograms.evaluated(vector, lambda buckets, at: classic_histograms.quantiles(buckets, q[at]))
-    for row in np.flatnonzero(classic.repaired.any(axis=1)).tolist():
-        name = name_of(classic.labels[row])
-        context.notes.inform(f'{_REPAIRED} for metric name "{name}"', call.args[1].place)
+    note_quantiles(context.notes, q, call.args[0].place)
+
+    def kernel(name: str, buckets: Buckets, at: Any) -> Any:
+        fixed, repaired = classic_histograms.ascending(buckets)
+        if repaired.any():
+            context.notes.inform(f'{_REPAIRED} for metric name "{name}"', call.args[1].place)
+        return classic_histograms.quantiles(fixed, q[at])
+
+    classic = classic_histograms.evaluated(vector, kernel)
     return _with_native(context, call, vector, classic, (q,))
 
 
@@ -43,7 +45,7 @@ def histogram_fraction(context: Context, call: Call, steps: Steps) -> Vector:
     lower, upper = (context.scalar(arg, steps).values for arg in call.args[:2])
     vector = context.vector(call.args[2], steps)
 
-    def kernel(buckets: Buckets, at: Any) -> Any:
+    def kernel(_name: str, buckets: Buckets, at: Any) -> Any:
         return classic_histograms.fractions(buckets, lower[at], upper[at])
 
     return _with_native(context, call, vector, classic_histograms.evaluated(vector, kernel), (lower, upper))

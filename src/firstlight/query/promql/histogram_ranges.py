@@ -8,6 +8,7 @@ import numpy as np
 
 from firstlight.query.promql import histogram_rates, histogram_sums
 from firstlight.query.promql.annotations import Annotations
+from firstlight.query.promql.durations import seconds_of
 from firstlight.query.promql.folding import total_between
 from firstlight.query.promql.histogram_notes import note
 from firstlight.query.promql.histogram_rates import HistogramWindows
@@ -15,8 +16,6 @@ from firstlight.query.promql.histogram_troubles import Trouble
 from firstlight.query.promql.label_sets import name_of
 from firstlight.query.promql.ranges import Ranges, Windows
 from firstlight.query.promql.syntax import Place
-
-_NS_PER_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def _picked(name: str, line: _Line) -> set[Trouble]:
 
 
 def _times(name: str, line: _Line) -> set[Trouble]:
-    line.put(line.windows.times_ns[_positions(name, line)] / _NS_PER_S, line.counts > 0)
+    line.put(seconds_of(line.windows.times_ns[_positions(name, line)]), line.counts > 0)
     return set()
 
 

@@ -107,8 +107,9 @@ def _check_one_side(vector: Vector, keys: Any, names: list[Labels], steps: Any, 
             step = int(np.argmax((vector.present[rows].sum(axis=0) > 1) & steps))
             first, second = [vector.labels[row] for row in rows.tolist() if vector.present[row, step]][:2]
             raise QueryFailed(
-                f"found duplicate series for the match group {shown(names[key])} on the {side} hand-side of the operation:"
-                f" [{shown(second)}, {shown(first)}];many-to-many matching not allowed: matching labels must be unique on one side"
+                f"found duplicate series for the match group {shown(names[key])} on the {side} hand-side of the"
+                f" operation: [{shown(second)}, {shown(first)}];many-to-many matching not allowed:"
+                " matching labels must be unique on one side"
             )
 
 

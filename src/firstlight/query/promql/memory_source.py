@@ -47,7 +47,7 @@ class MemorySource:
 
     def select(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, limits: Limits) -> Selected:
         """See :meth:`firstlight.query.promql.source.Source.select`."""
-        found = [(key, line) for key, line in self._lines.items() if _meets(dict(key), matchers)]
+        found = [(key, self._lines[key]) for key in sorted(self._lines) if _meets(dict(key), matchers)]
         cut = [slice(*np.searchsorted(line.times_ns, (start_ns, end_ns), "right")) for _, line in found]
         limits.charge(sum(piece.stop - piece.start for piece in cut))
         lines = [

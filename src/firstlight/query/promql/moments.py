@@ -1,7 +1,7 @@
 """Variance and slope over windows, by merging moments of stretches.
 
-Chan, Golub, LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979: means and central
-moments of two stretches give those of both without subtracting large sums.
+Chan, Golub, LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979: means and
+central moments of two stretches give those of both without subtracting large sums.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from firstlight.query.promql.gathered import each_table, rows_of
 from firstlight.query.promql.ranges import Windows
+
+_SHORT = 64
+"""Windows of up to so many samples are looked at sample by sample."""
 
 
 @dataclass(slots=True)
@@ -69,8 +73,39 @@ def moments(windows: Windows, x: Any) -> _Moments:
 
 def variances(windows: Windows) -> Any:
     """Return the variance of each window (of the population)."""
+    if windows.counts.max(initial=0) <= _SHORT:
+        return each_table(windows, _row_variances)
     found = moments(windows, np.zeros(len(windows.values)))
     return np.where(np.isfinite(found.y), found.yy / np.maximum(found.count, 1), np.nan)
+
+
+def _row_variances(values: Any, _first: Any, _chosen: Any) -> Any:
+    # Counted from the first, so that equal values have a variance of exactly 0.
+    apart = values - values[:, :1]
+    apart -= apart.mean(axis=1)[:, None]
+    return np.einsum("ij,ij->i", apart, apart) / values.shape[1]
+
+
+def _short_moments(windows: Windows, x: Any) -> _Moments:
+    """Return what :func:`moments` does, sample by sample."""
+    shape = windows.first.shape
+    found = _Moments(windows.counts, *(np.zeros(windows.first.size) for _ in range(5)))
+
+    def kernel(y: Any, first: Any, chosen: Any) -> Any:
+        xs = rows_of(x, first, y.shape[1])
+        base = xs[:, :1], y[:, :1]
+        xs, ys = xs - base[0], y - base[1]
+        middle = xs.mean(axis=1), ys.mean(axis=1)
+        found.x[chosen], found.y[chosen] = base[0][:, 0] + middle[0], base[1][:, 0] + middle[1]
+        xs -= middle[0][:, None]
+        ys -= middle[1][:, None]
+        found.xx[chosen], found.xy[chosen], found.yy[chosen] = (
+            np.einsum("ij,ij->i", a, b) for a, b in ((xs, xs), (xs, ys), (ys, ys))
+        )
+        return 0.0
+
+    each_table(windows, kernel)
+    return _Moments(found.count, *(getattr(found, name).reshape(shape) for name in ("x", "y", "xx", "xy", "yy")))
 
 
 def lines(windows: Windows, origin_ns: Any) -> tuple[Any, Any]:
@@ -80,7 +115,7 @@ def lines(windows: Windows, origin_ns: Any) -> tuple[Any, Any]:
     """
     base_ns = int(windows.times_ns[0]) if len(windows.times_ns) else 0
     x = (windows.times_ns - base_ns) / 1e9
-    found = moments(windows, x)
+    found = _short_moments(windows, x) if windows.counts.max(initial=0) <= _SHORT else moments(windows, x)
     with np.errstate(all="ignore"):
         slope = found.xy / found.xx
         value = found.y + slope * ((origin_ns - base_ns) / 1e9 - found.x)

@@ -24,11 +24,3 @@ def api_text(value: float) -> str:
     if "e" not in text or _SMALL <= abs(value) < _LARGE:
         return number_text(value)
     return text.replace("e-0", "e-")
-
-
-def short_text(value: float) -> str:
-    """Return a number as messages have it (Go's ``%g``)."""
-    text = repr(value)
-    if "e" in text:
-        return text
-    return number_text(value)

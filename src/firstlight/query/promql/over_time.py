@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import QueryFailed
-
 from firstlight.query.promql import folding, gathered, histogram_ranges, moments, rates
+from firstlight.query.promql.choosing import note_quantiles
 from firstlight.query.promql.context import Context
+from firstlight.query.promql.durations import seconds_of
+from firstlight.query.promql.histogram_text import go_number
 from firstlight.query.promql.label_sets import name_of, value_of
-from firstlight.query.promql.numbers_text import short_text
 from firstlight.query.promql.ranges import Ranges, Windows
 from firstlight.query.promql.selecting import ranges_of
 from firstlight.query.promql.syntax import Call, Expr, kind_of
@@ -22,7 +23,6 @@ Found = tuple[Any, Any]
 
 Kernel = Callable[[Windows], Found]
 
-_NS_PER_S = 1e9
 _COUNTER_ENDS = ("_total", "_sum", "_count", "_bucket")
 
 
@@ -54,7 +54,7 @@ def _time(windows: Windows, positions: Any) -> Found:
     if not len(windows.values):
         return np.zeros(windows.first.shape), np.zeros(windows.first.shape, bool)
     top = len(windows.values) - 1
-    return windows.times_ns[np.clip(positions, 0, top)] / _NS_PER_S, windows.at_least(1)
+    return seconds_of(windows.times_ns[np.clip(positions, 0, top)]), windows.at_least(1)
 
 
 def _standard(windows: Windows) -> Found:
@@ -92,8 +92,8 @@ FUNCTIONS: Mapping[str, RangeFunction] = {
     "sum_over_time": RangeFunction(lambda w: _some(w, folding.sums(w))),
     "ts_of_first_over_time": RangeFunction(lambda w: _time(w, w.first)),
     "ts_of_last_over_time": RangeFunction(lambda w: _time(w, w.last - 1)),
-    "ts_of_max_over_time": RangeFunction(lambda w: _some(w, gathered.extreme_times_ns(w, 1) / _NS_PER_S)),
-    "ts_of_min_over_time": RangeFunction(lambda w: _some(w, gathered.extreme_times_ns(w, -1) / _NS_PER_S)),
+    "ts_of_max_over_time": RangeFunction(lambda w: _some(w, gathered.extreme_times_s(w, 1))),
+    "ts_of_min_over_time": RangeFunction(lambda w: _some(w, gathered.extreme_times_s(w, -1))),
 }
 
 
@@ -105,10 +105,9 @@ def over_time(context: Context, call: Call, steps: Steps) -> Vector:
 def quantile_over_time(context: Context, call: Call, steps: Steps) -> Vector:
     """Evaluate ``quantile_over_time(q, range)``."""
     q = context.scalar(call.args[0], steps).values
-    for wrong in np.unique(q[np.isnan(q) | (q < 0) | (q > 1)]).tolist():
-        shown = short_text(wrong)
-        context.notes.warn(f"quantile value should be between 0 and 1, got {shown}", call.args[0].place)
-    return _evaluated(context, call, steps, RangeFunction(lambda w: _some(w, gathered.quantiles(w, q))))
+    found = _evaluated(context, call, steps, RangeFunction(lambda w: _some(w, gathered.quantiles(w, q))))
+    note_quantiles(context.notes, q[found.present.any(axis=0)], call.args[0].place)
+    return found
 
 
 def predict_linear(context: Context, call: Call, steps: Steps) -> Vector:
@@ -137,7 +136,7 @@ def double_exponential_smoothing(context: Context, call: Call, steps: Steps) -> 
 def _check_factor(factor: Any, what: str) -> None:
     wrong = factor[~((factor > 0) & (factor < 1))]
     if len(wrong):
-        shown = short_text(float(wrong[0]))
+        shown = go_number(float(wrong[0]))
         raise QueryFailed(
             f"invalid {what} factor. Expected: 0 < {'sf' if what == 'smoothing' else 'tf'} < 1, got: {shown}"
         )
@@ -164,7 +163,7 @@ def _evaluated(context: Context, call: Call, steps: Steps, function: RangeFuncti
         windows = block.float_windows()
         found, there = function.kernel(windows)
         if call.name in {"rate", "increase"}:
-            _look_at_names(context, block, windows, argument)
+            _look_at_names(context, block, there, argument)
         if histograms is not None:
             made = histogram_ranges.Made(found, there, histograms[where])
             histogram_ranges.complete(
@@ -176,9 +175,9 @@ def _evaluated(context: Context, call: Call, steps: Steps, function: RangeFuncti
     return Vector(ranges.labels, values, present, nameless, histograms)
 
 
-def _look_at_names(context: Context, block: Ranges, windows: Windows, argument: Expr) -> None:
+def _look_at_names(context: Context, block: Ranges, present: Any, argument: Expr) -> None:
     """Say which metrics may be no counters."""
-    for labels, some in zip(block.labels, windows.at_least(1).any(axis=1).tolist(), strict=True):
+    for labels, some in zip(block.labels, present.any(axis=1).tolist(), strict=True):
         if not some:
             continue
         name, kind = name_of(labels), value_of(labels, "__type__")

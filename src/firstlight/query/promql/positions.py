@@ -25,7 +25,7 @@ def positions(times_ns: Any, starts: Any, lengths: Any, moments_ns: Any) -> Any:
         return np.searchsorted(times_ns[starts[0] : starts[0] + lengths[0]], moments_ns, "right")[None, :] + starts[0]
     if not len(starts):
         return np.empty((0, len(moments_ns)), np.int64)
-    if _share_times(times_ns, starts, lengths):
+    if share_times(times_ns, starts, lengths):
         first = times_ns[starts[0] : starts[0] + lengths[0]]
         return np.searchsorted(first, moments_ns, "right")[None, :] + starts[:, None]
     if len(moments_ns) <= _FEW_STEPS:
@@ -36,7 +36,8 @@ def positions(times_ns: Any, starts: Any, lengths: Any, moments_ns: Any) -> Any:
     return np.add(found, starts[:, None], out=found)
 
 
-def _share_times(times_ns: Any, starts: Any, lengths: Any) -> bool:
+def share_times(times_ns: Any, starts: Any, lengths: Any) -> bool:
+    """Return whether all series, of which there is one at least, have samples at the same times."""
     length = int(lengths[0])
     begin, end = int(starts[0]), int(starts[-1] + lengths[-1])
     if not length or (lengths != length).any() or end - begin != length * len(starts):

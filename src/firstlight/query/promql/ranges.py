@@ -1,21 +1,21 @@
 """Range vectors: samples of many series, and the window of each step."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from firstlight.query.promql.limits import Limits
-from firstlight.query.promql.positions import window_positions
+from firstlight.query.promql.positions import share_times, window_positions
 from firstlight.query.promql.source import Labels
 from firstlight.query.promql.values import Steps
 
 STALE_BITS = 0x7FF0000000000002
 """The NaN that says that a series ended."""
 
-_BLOCK_CELLS = 400_000
-_BLOCK_SAMPLES = 2_000_000
+_BLOCK_CELLS = 65_536
+_BLOCK_SAMPLES = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Windows:
         last: ``(N, S)`` where it ends, exclusive.
         ends_ns: ``(S,)`` the moments that windows end at, inclusive.
         range_ns: how long they are; what lies at the beginning itself is outside.
+        is_shared: all series have samples at the same times.
     """
 
     times_ns: Any
@@ -73,6 +74,7 @@ class Windows:
     last: Any
     ends_ns: Any
     range_ns: int
+    is_shared: bool = False
 
     @property
     def counts(self) -> Any:
@@ -95,6 +97,7 @@ class Ranges:
         steps: the moments that windows end at.
         range_ns: how long windows are.
         nameless: ``(N,)`` bool, whose names are to be dropped.
+        cuts: where windows begin and end in the floats of each series, when that is the same in all.
     """
 
     labels: list[Labels]
@@ -103,26 +106,43 @@ class Ranges:
     steps: Steps
     range_ns: int
     nameless: Any
+    cuts: tuple[Any, Any] | None = None
 
     def blocks(self, limits: Limits) -> Iterator[tuple[slice, "Ranges"]]:
         """Cut into blocks of series that fit the processor's caches."""
         longest = max(1, int(self.floats.lengths.max(initial=0)))
         size = max(1, min(_BLOCK_CELLS // self.steps.count, _BLOCK_SAMPLES // longest))
+        whole = self.with_cuts()
         for begin in range(0, len(self.labels), size):
             end = min(begin + size, len(self.labels))
             limits.check()
-            yield slice(begin, end), self._block(begin, end)
+            yield slice(begin, end), whole.block(begin, end)
 
-    def _block(self, begin: int, end: int) -> "Ranges":
+    def with_cuts(self) -> "Ranges":
+        """Return the same with ``cuts``, if all series have floats at the same times."""
+        floats = self.floats
+        if not self.labels or not share_times(floats.times_ns, floats.starts, floats.lengths):
+            return self
+        start = int(floats.starts[0])
+        first = window_positions(floats.times_ns, floats.starts[:1], floats.lengths[:1], self.steps, self.range_ns)
+        return replace(self, cuts=(first[0] - start, first[1] - start))
+
+    def block(self, begin: int, end: int) -> "Ranges":
+        """Return the series from ``begin`` up to before ``end``."""
         if end - begin == len(self.labels):
             return self
         mixed = self.mixed.block(begin, end) if self.mixed else None
         floats, nameless = self.floats.block(begin, end), self.nameless[begin:end]
-        return Ranges(self.labels[begin:end], floats, mixed, self.steps, self.range_ns, nameless)
+        return Ranges(self.labels[begin:end], floats, mixed, self.steps, self.range_ns, nameless, self.cuts)
 
     def float_windows(self) -> Windows:
         """Return the windows over floats."""
-        return self._windows(self.floats)
+        floats = self.floats
+        if self.cuts is None:
+            return self._windows(floats)
+        first, last = (cut + floats.starts[:, None] for cut in self.cuts)
+        ends_ns = self.steps.times_ns()
+        return Windows(floats.times_ns, floats.values, first, last, ends_ns, self.range_ns, is_shared=True)
 
     def mixed_windows(self) -> Windows:
         """Return the windows over floats and histograms."""

@@ -55,26 +55,27 @@ def extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> tuple[
     with np.errstate(all="ignore"):
         grown = _growth(windows, begin, end, is_counter=is_counter)
         factor = _factor(windows, begin, end, grown if is_counter else None)
-        if is_rate:
-            factor /= windows.range_ns / _NS_PER_S
-        grown *= factor
+        grown *= factor / (windows.range_ns / _NS_PER_S) if is_rate else factor
     return grown, present
 
 
 def _factor(windows: Windows, begin: Any, end: Any, grown: Any) -> Any:
-    first_ns, last_ns = windows.times_ns[begin], windows.times_ns[end]
+    # Series with the same times have the same distances.
+    rows = slice(0, 1) if windows.is_shared else slice(None)
+    first_ns, last_ns = windows.times_ns[begin[rows]], windows.times_ns[end[rows]]
     to_start = (first_ns - (windows.ends_ns - windows.range_ns)) / _NS_PER_S
     to_end = (windows.ends_ns - last_ns) / _NS_PER_S
     sampled = (last_ns - first_ns) / _NS_PER_S
-    apart = sampled / (windows.counts - 1)
+    apart = sampled / (windows.counts[rows] - 1)
     far = apart * _NEAR
     to_start = np.where(to_start >= far, apart / 2, to_start)
     if grown is not None:
         first = windows.values[begin]
-        to_zero = np.where((grown > 0) & (first >= 0), sampled * (first / grown), to_start)
-        np.minimum(to_start, to_zero, out=to_start)
+        to_zero = np.divide(first, grown, out=np.full(grown.shape, np.inf), where=(grown > 0) & (first >= 0))
+        to_zero *= sampled
+        to_start = np.minimum(to_start, to_zero, out=to_zero)
     to_end = np.where(to_end >= far, apart / 2, to_end)
-    return (sampled + to_start + to_end) / sampled
+    return (to_start + (sampled + to_end)) / sampled
 
 
 def instant(windows: Windows, *, is_rate: bool) -> tuple[Any, Any]:

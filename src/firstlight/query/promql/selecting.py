@@ -11,32 +11,46 @@ from firstlight.query.promql.source import Selected
 from firstlight.query.promql.syntax import Expr, MatrixSelector, Paren, Subquery, VectorSelector
 from firstlight.query.promql.values import Steps, Vector, empty
 
+_BLOCK_CELLS = 65_536
+
 
 def selected_vector(context: Context, selector: VectorSelector, steps: Steps) -> Vector:
     """Return the newest sample of each series at each step."""
-    return newest(context, selector, steps)[0]
+    return newest(context, selector, steps, None)
 
 
-def newest(context: Context, selector: VectorSelector, steps: Steps) -> tuple[Vector, Any]:
-    """Return the newest sample of each series at each step, and its time, ``(N, S)`` int64."""
+def newest(context: Context, selector: VectorSelector, steps: Steps, times_ns: list[Any] | None) -> Vector:
+    """Return the newest sample of each series at each step; its times, ``(N, S)`` int64, are added to ``times_ns``."""
     moments = context.moved(steps, selector.at, selector.offset_ns)
     found = _select(context, selector, moments, context.lookback_ns)
     count = len(found.labels)
     context.limits.room(count * steps.count)
-    if not count:
-        return empty(steps.count), np.empty((0, steps.count), np.int64)
+    shape = (count, steps.count)
+    values, present = np.empty(shape), np.empty(shape, bool)
+    histograms = None if found.histograms is None else np.empty(shape, object)
+    taken = np.empty(shape, np.int64) if times_ns is not None else None
     starts = np.cumsum(found.lengths) - found.lengths
     moments_ns = moments.times_ns()
-    at = positions(found.times_ns, starts, found.lengths, moments_ns) - 1
-    present = at >= starts[:, None]
-    np.maximum(at, 0, out=at)
-    times_ns = found.times_ns[at]
-    present &= times_ns > moments_ns - context.lookback_ns
-    values = found.values[at]
-    if np.isnan(found.values).any():
-        present &= values.view(np.int64) != STALE_BITS
-    histograms = None if found.histograms is None else found.histograms[at]
-    return Vector(found.labels, values, present, np.zeros(count, bool), histograms), times_ns
+    has_nan = bool(np.isnan(found.values).any())
+    size = max(1, _BLOCK_CELLS // steps.count)
+    for begin in range(0, count, size):
+        context.limits.check()
+        rows = slice(begin, begin + size)
+        at = positions(found.times_ns, starts[rows], found.lengths[rows], moments_ns) - 1
+        at_least_one = at >= starts[rows, None]
+        np.maximum(at, 0, out=at)
+        times = found.times_ns[at]
+        np.logical_and(at_least_one, times > moments_ns - context.lookback_ns, out=present[rows])
+        np.take(found.values, at, out=values[rows])
+        if has_nan:
+            present[rows] &= values[rows].view(np.int64) != STALE_BITS
+        if histograms is not None:
+            histograms[rows] = found.histograms[at]
+        if taken is not None:
+            taken[rows] = times
+    if times_ns is not None:
+        times_ns.append(taken)
+    return Vector(found.labels, values, present, np.zeros(count, bool), histograms)
 
 
 def _select(context: Context, selector: VectorSelector, moments: Steps, range_ns: int) -> Selected:
