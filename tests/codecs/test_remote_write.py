@@ -208,7 +208,7 @@ def test_a_native_histogram_of_integers():
     assert (point.positive_offset, list(point.positive)) == (-2, [1, 3, 0, 0, 2])
     assert (point.negative_offset, list(point.negative)) == (2, [7])
     assert (point.hint, point.is_fractional(), point.time_ns) == (2, False, _NOW_MS * 1_000_000)
-    assert written.batch.series[point.series_id].name == "took"
+    assert written.batch.series[point.series_id] == Series("took", kind=Kind.HISTOGRAM)
 
 
 def test_a_native_histogram_of_fractions_and_one_of_whole_floats():

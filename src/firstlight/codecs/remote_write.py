@@ -8,7 +8,7 @@ A series keeps its Prometheus name, with ``job`` and ``instance`` among its labe
 
 from firstlight.codecs.otlp.outcome import Refused
 from firstlight.codecs.otlp.wire import fields, varint
-from firstlight.codecs.remote_write_points import LABEL, Written, add_point, read_metadata
+from firstlight.codecs.remote_write_points import HISTOGRAM, LABEL, Written, add_point, read_metadata
 from firstlight.codecs.remote_write_series import Memo
 from firstlight.codecs.remote_write_usual import read_usual
 from firstlight.codecs.remote_write_wire import field
@@ -73,7 +73,8 @@ def _read_odd(message: bytes, memo: Memo, written: Written) -> int | None:
     later = b"".join(field(LABEL, message[begin:end]) for tag, begin, end in others if tag == LABEL)
     points = [(tag, begin, end) for tag, begin, end in others if tag != LABEL]
     try:
-        series_id = memo.find(message[:rest] + later)
+        native = any(tag == HISTOGRAM for tag, _, _ in points)
+        series_id = memo.find(message[:rest] + later, native=native)
     except Refused as error:
         written.refuse(str(error), max(len(points), 1))
         return None

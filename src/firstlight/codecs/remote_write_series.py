@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from firstlight.codecs.otlp.outcome import Refused
 from firstlight.codecs.otlp.values import LABEL_MAX_CHARS, LABELS_MAX
 from firstlight.codecs.remote_write_wire import parts, values_of
@@ -57,8 +59,12 @@ class Memo:
         if name in self.metadata or len(self.metadata) < METRICS_MAX:
             self.metadata[name] = metadata
 
-    def find(self, labels: bytes) -> int:
+    def find(self, labels: bytes, *, native: bool = False) -> int:
         """Return the id of the series with these labels, as they stand in a request.
+
+        Args:
+            labels: their bytes.
+            native: the request has native histograms of it.
 
         Raises:
             Refused: no series may have such labels.
@@ -68,6 +74,8 @@ class Memo:
         if known is not None:
             return known
         series = self._series(read_labels(parts(labels, _LABEL)))
+        if native and series.kind is Kind.UNKNOWN:
+            series = replace(series, kind=Kind.HISTOGRAM)
         series_id = series.id()
         self.series[series_id] = series
         self.ids[labels] = series_id
