@@ -14,7 +14,6 @@ from firstlight.store import catalog, schema
 from firstlight.store.layout import FileLock, Layout
 
 LAKE = "lake"
-_LAST_TABLE = list(schema.TABLES)[-1]
 _EXTENSIONS = ("ducklake", "sqlite_scanner")
 _BUSY_WORDS = ("database is locked", "database schema is locked", "cannot start a transaction")
 _BUSY_TRIES = 60
@@ -40,7 +39,7 @@ def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
         connection.execute("SET TimeZone = 'UTC'")
         for name in _EXTENSIONS:
             _load_extension(connection, name)
-        if catalog.is_complete(layout, _LAST_TABLE):
+        if catalog.is_complete(layout):
             _attach(layout, connection)
         else:
             _create(layout, connection)
@@ -51,12 +50,12 @@ def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
 
 
 def create(layout: Layout) -> None:
-    """Make the catalog when it is missing.
+    """Make the catalog when it is missing, or what it lacks since it was made by an older version.
 
     Raises:
         StorageError: it cannot be made.
     """
-    if not catalog.is_complete(layout, _LAST_TABLE):
+    if not catalog.is_complete(layout):
         connect(layout).close()
 
 
@@ -85,6 +84,9 @@ def _create(layout: Layout, connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("BEGIN")
         for name, columns in schema.TABLES.items():
             connection.execute(f"CREATE TABLE IF NOT EXISTS {LAKE}.{name} ({schema.sql_columns(columns)})")
+            for column in schema.OPTIONAL.get(name, ()):
+                kind = schema.SQL_TYPES[columns.field(column).type]
+                connection.execute(f'ALTER TABLE {LAKE}.{name} ADD COLUMN IF NOT EXISTS "{column}" {kind}')
         connection.execute("COMMIT")
         # Rows that another client adds must be in segments too, not in the catalog.
         connection.execute(f"CALL {LAKE}.set_option('data_inlining_row_limit', 0)")
