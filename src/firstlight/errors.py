@@ -6,6 +6,11 @@
     ├── UsageError              the caller gave something that cannot work
     │   ├── ConfigError         a setting has a bad value (names its path and source)
     │   ├── QueryError          a query does not parse, bind or run
+    │   │   ├── QuerySyntaxError    PromQL text that is no query (says where)
+    │   │   ├── QueryFailed         a PromQL query that cannot be evaluated
+    │   │   │   └── QueryTooLarge   it touches more samples than allowed
+    │   │   ├── QueryTimedOut       it took longer than allowed
+    │   │   └── QueryCanceled       who asked does not wait any more
     │   └── PluginError         an extension is unknown or does not load
     ├── DecodeError             bytes from outside are not what they claim to be
     ├── PayloadTooLarge         a body is over its limit, compressed or inflated
@@ -47,6 +52,38 @@ class ConfigError(UsageError):
 
 class QueryError(UsageError):
     """A query does not parse, bind or run."""
+
+
+class QuerySyntaxError(QueryError):
+    """PromQL text that is no query.
+
+    Args:
+        problem: what is wrong.
+        line: where, from 1 on.
+        column: where in the line, from 1 on.
+    """
+
+    def __init__(self, problem: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(f"{line}:{column}: parse error: {problem}")
+        self.problem = problem
+        self.line = line
+        self.column = column
+
+
+class QueryFailed(QueryError):
+    """A PromQL query that cannot be evaluated over the series that are there."""
+
+
+class QueryTooLarge(QueryFailed):
+    """A query touches more samples than one query may."""
+
+
+class QueryTimedOut(QueryError):
+    """A query took longer than it may."""
+
+
+class QueryCanceled(QueryError):
+    """Who asked does not wait for the answer any more."""
 
 
 class PluginError(UsageError):

@@ -142,6 +142,7 @@ def test_the_columns_of_segments_are_documented() -> None:
     names = {pa.int64(): "int64", pa.int32(): "int32", pa.int16(): "int16", pa.int8(): "int8", pa.string(): "string"}
     names |= {pa.float64(): "double", pa.float32(): "float", schema.TIME: "timestamp, UTC"}
     names |= {schema.LABELS: "map of string to string", pa.list_(pa.int64()): "list of int64"}
+    names |= {pa.list_(pa.float64()): "list of double"}
     parts = sections(sections(page("lake"))["Segments"], "###")
     written = {name: table_rows(text) for title, text in parts.items() for name in title.split(", ")}
     for table, columns in schema.TABLES.items():

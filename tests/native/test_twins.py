@@ -13,8 +13,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bench.remote_write_messages import series
 from firstlight.codecs import jsonl
 from firstlight.codecs.jsonl import PROCESS_START, TICK_ID
+from firstlight.codecs.remote_write import RemoteWriteDecoder
+from firstlight.codecs.remote_write_points import Written
+from firstlight.codecs.remote_write_wire import field
 from firstlight.errors import FirstlightError
 from firstlight.model import EventColumns, Resource
 from firstlight.native import loops
@@ -276,3 +280,64 @@ def test_dicts_may_change_while_they_are_read() -> None:
     finally:
         ended.set()
         host.join()
+
+
+label_sets = st.lists(st.sampled_from(["a", "b", "c"]), unique=True).map(sorted)
+points = st.tuples(
+    st.integers(0, 2**42) | st.integers(-2, 2) | st.sampled_from([2**62, 9_223_372_036_854, 9_223_372_036_855]),
+    st.floats() | st.just(0.0),
+)
+sent = st.lists(st.tuples(label_sets, st.lists(points, max_size=4), st.binary(max_size=3)), max_size=4)
+
+
+def received(bodies: list[bytes]) -> list[Any]:
+    """What one decoder makes of requests that come one after the other."""
+    decoder = RemoteWriteDecoder()
+    return [outcome(lambda body=body: _shown(decoder.read(body))) for body in bodies]
+
+
+def _shown(written: Written) -> tuple[Any, ...]:
+    samples = written.batch.samples
+    bits = samples.values.tobytes()
+    values = [bits[at : at + 8] for at in range(0, len(bits), 8)]
+    rows = sorted(zip(samples.series_ids, samples.times_ns, values, strict=True))
+    return rows, written.batch.series, written.rejected, sorted(written.reasons), written.batch.exponential
+
+
+def requests_of(given: list[Any]) -> bytes:
+    parts = []
+    for names, samples, unknown in given:
+        content = series([("__name__", "m"), *((name, name * 70) for name in names)], *samples).SerializeToString()
+        parts.append(field(0x0A, content + (field(0x7A, unknown) if unknown else b"")))
+    return b"".join(parts)
+
+
+@given(st.lists(sent, min_size=1, max_size=3))
+def test_remote_write_is_read_alike(given_requests: list[Any]) -> None:
+    bodies = [requests_of(one) for one in given_requests]
+    compiled, plain = both(lambda: received([*bodies, *bodies]))
+    assert compiled == plain
+
+
+@given(st.binary(max_size=60), st.integers(0, 400), st.integers(0, 255))
+def test_damaged_remote_write_is_refused_alike_or_read_alike(tail: bytes, place: int, byte: int) -> None:
+    whole = requests_of([(["a"], [(1_760_000_000_000, 1.5)], b""), (["b"], [(5, 0.0), (6, 2.0)], b"")])
+    damaged = bytearray(whole + tail)
+    damaged[place % len(damaged)] = byte
+    compiled, plain = both(lambda: received([whole, bytes(damaged)]))
+    assert compiled == plain
+
+
+def test_reading_remote_write_gives_back_what_it_takes() -> None:
+    compiled = loops.compiled
+    assert compiled is not None
+    body = requests_of([(["a"], [(1_760_000_000_000, 1.5)], b""), ([], [(1, 1.0)], b"x")])
+    decoder = RemoteWriteDecoder()
+    decoder.read(body)
+    ids = decoder.memo.ids
+    before = [sys.getrefcount(one) for one in (body, ids, *ids.values())]
+    for _ in range(50):
+        compiled.written(body, ids)
+        with pytest.raises(ValueError, match="broken"):
+            compiled.written(body[:-1], ids)
+    assert [sys.getrefcount(one) for one in (body, ids, *ids.values())] == before

@@ -4,6 +4,8 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import pyarrow as pa
+
 from firstlight.store import schema
 from firstlight.store.catalog import Catalog
 from firstlight.store.lakehouse import create
@@ -63,7 +65,6 @@ def test_a_lake_that_lacks_a_table_gets_it(tmp_path: Path, monkeypatch) -> None:
     layout.create()
     with monkeypatch.context() as patch:
         patch.delitem(schema.TABLES, "rollup_1h")
-        patch.setattr("firstlight.store.lakehouse._LAST_TABLE", "rollup_1m")
         create(layout)
     create(layout)
     connection = attached(layout)
@@ -78,6 +79,30 @@ def test_a_lake_that_lacks_a_table_gets_it(tmp_path: Path, monkeypatch) -> None:
     assert connection.execute("SELECT series_id, count FROM lake.rollup_1h").fetchall() == [(1, 3)]
     connection.close()
     assert [found.rows for found in Catalog(layout).snapshot().segments["rollup_1h"]] == [1]
+
+
+def test_a_lake_that_lacks_columns_gets_them(tmp_path: Path, monkeypatch) -> None:
+    layout, fresh = Layout(tmp_path / "old"), Layout(tmp_path / "new")
+    for one in (layout, fresh):
+        one.create()
+    with monkeypatch.context() as patch:
+        before = [column for column in schema.EXPONENTIAL if column.name not in schema.OPTIONAL["exponential"]]
+        patch.setitem(schema.TABLES, "exponential", pa.schema(before))
+        patch.setattr(schema, "OPTIONAL", {})
+        schema.field_ids.cache_clear()
+        create(layout)
+    schema.field_ids.cache_clear()
+    create(layout)
+    create(fresh)
+    columns = (
+        "SELECT table_name, column_id, column_order, column_name, column_type, parent_column, default_value_type "
+        "FROM ducklake_column JOIN ducklake_table USING (table_id) ORDER BY 1, 2"
+    )
+    assert of(layout.catalog, columns) == of(fresh.catalog, columns)
+    connection = attached(layout)
+    connection.execute("INSERT INTO lake.exponential (series_id, bounds) VALUES (1, [0.5, 1.5])")
+    assert connection.execute("SELECT series_id, bounds FROM lake.exponential").fetchall() == [(1, [0.5, 1.5])]
+    connection.close()
 
 
 def test_many_make_it_at_once(tmp_path: Path) -> None:

@@ -5,7 +5,18 @@ import pytest
 
 from firstlight.app.lake import Lake, LakeLimits
 from firstlight.errors import StorageError
-from firstlight.model import Batch, Event, ExponentialPoint, Kind, Resource, Series, Span, SpanEvent, SpanLink
+from firstlight.model import (
+    CUSTOM_SCALE,
+    Batch,
+    Event,
+    ExponentialPoint,
+    Kind,
+    Resource,
+    Series,
+    Span,
+    SpanEvent,
+    SpanLink,
+)
 from firstlight.store import lakehouse, schema, seal
 from firstlight.store.layout import FileLock, Layout
 from firstlight.store.maintain import maintain
@@ -30,6 +41,9 @@ def full_batch(count: int = 10) -> Batch:
         )
     batch.series[HIST.id()] = HIST
     batch.exponential.append(ExponentialPoint(HIST.id(), START_NS, 3, 4.5, 2, positive=[1, 2], min=0.5))
+    fractions = ExponentialPoint(HIST.id(), START_NS + 1, 2.5, 4.5, 2, 0.5, positive=[0.5, 1.5], hint=3)
+    custom = ExponentialPoint(HIST.id(), START_NS + 2, 3, 4.5, CUSTOM_SCALE, positive=[1, 2], bounds=[1.0, 2.0])
+    batch.exponential += [fractions, custom]
     return batch
 
 
@@ -49,7 +63,7 @@ QUESTIONS = [
     "SELECT * FROM events ORDER BY time_ns",
     "SELECT * FROM spans ORDER BY time_ns",
     "SELECT * FROM series ORDER BY name",
-    "SELECT * FROM exponential_histograms",
+    "SELECT * FROM exponential_histograms ORDER BY time_ns",
 ]
 
 
@@ -57,7 +71,7 @@ def test_answers_are_the_same_before_and_after_sealing(tmp_path: Path) -> None:
     with Lake.open(tmp_path, maintain=False, limits=LakeLimits(rotate_bytes=1)) as lake:
         lake.append([full_batch()])
         hot = [lake.sql(q) for q in QUESTIONS]
-        assert [len(h.rows) for h in hot] == [10, 10, 10, 2, 1]
+        assert [len(h.rows) for h in hot] == [10, 10, 10, 2, 3]
         marker = Batch(Resource("other"))
         marker.events.append(Event(1, "next file"))
         lake.append([marker])
@@ -173,7 +187,12 @@ def test_the_catalog_is_a_ducklake_that_its_own_client_reads(tmp_path: Path) -> 
     question = "SELECT count(*) FROM lake.samples JOIN lake.series USING (series_id) WHERE labels['core'] = '0'"
     assert connection.execute(question).fetchall() == [(10,)]
     assert connection.execute(f"{question} AND time >= '2025-10-10'").fetchall() == [(7,)]
-    assert connection.execute("SELECT positive, min FROM lake.exponential").fetchall() == [([1, 2], 0.5)]
+    assert connection.execute("SELECT positive, min FROM lake.exponential WHERE min IS NOT NULL").fetchall() == [
+        ([1, 2], 0.5)
+    ]
+    assert connection.execute(
+        "SELECT max(hint), max(float_positive), max(bounds) FROM lake.exponential"
+    ).fetchall() == [(3, [0.5, 1.5], [1.0, 2.0])]
     connection.execute("INSERT INTO lake.events (time, name) VALUES ('2025-10-12', 'theirs')")
     connection.close()
     with Lake.open(tmp_path, read_only=True) as lake:

@@ -5,7 +5,7 @@ no number for is the text ``NaN``, ``+Inf`` or ``-Inf``.  Whole lines also have 
 metric's description, and the payload of a NaN.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -63,19 +63,21 @@ class SpanLine(Struct, gc=False):
 
 
 class Exponential(Struct, gc=False):
-    """The buckets of a base-2 exponential histogram, as OTLP names them."""
+    """The buckets of a base-2 exponential histogram, as OTLP names them; the last two are not written when empty."""
 
-    count: int
+    count: int | float
     sum: float | str | None
     scale: int
-    zero_count: int
+    zero_count: int | float
     zero_threshold: float
     positive_offset: int
-    positive: list[int]
+    positive: Sequence[int | float]
     negative_offset: int
-    negative: list[int]
+    negative: Sequence[int | float]
     min: float | str | None
     max: float | str | None
+    bounds: Sequence[float] | UnsetType = UNSET
+    hint: int | UnsetType = UNSET
 
 
 class MetricLine(Struct, gc=False):
@@ -271,6 +273,8 @@ def _exponential(point: ExponentialPoint) -> Exponential:
         point.negative,
         low,
         high,
+        point.bounds or UNSET,
+        point.hint or UNSET,
     )
 
 
@@ -281,6 +285,7 @@ def _point(found: Exponential, series_id: int, time_ns: int) -> ExponentialPoint
     point.negative_offset, point.negative = found.negative_offset, found.negative
     point.min = None if found.min is None else _back(found.min)
     point.max = None if found.max is None else _back(found.max)
+    point.bounds, point.hint = found.bounds or (), found.hint or 0
     return point
 
 

@@ -8,6 +8,7 @@ from firstlight.model.resource import Resource
 from firstlight.model.selector import parse_selector
 from firstlight.model.series import Kind, Series
 from firstlight.model.signals import (
+    CUSTOM_SCALE,
     Batch,
     Event,
     EventColumns,
@@ -20,6 +21,7 @@ from firstlight.model.signals import (
 )
 
 __all__ = [
+    "CUSTOM_SCALE",
     "Batch",
     "Event",
     "EventColumns",

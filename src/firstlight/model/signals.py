@@ -140,26 +140,47 @@ class Span(msgspec.Struct, array_like=True, gc=False):
     links: list[SpanLink] = []
 
 
+Counts = Sequence[int | float]
+
+CUSTOM_SCALE = -53
+"""Prometheus' schema of histograms whose bounds are given one by one."""
+
+
 class ExponentialPoint(msgspec.Struct, array_like=True, gc=False):
-    """One point of a base-2 exponential histogram, cumulative, as OTLP has it.
+    """One point of a base-2 exponential histogram, cumulative, as OTLP has it, or of a native one of Prometheus.
 
     Bucket ``i`` of ``positive`` covers ``(base^(offset+i), base^(offset+i+1)]`` with ``base = 2 ** 2 ** -scale``.
     The series has ``field="value"`` and ``kind=histogram``.
+
+    Attributes:
+        count: of measurements; where the source computed fractions it is a float, and so may the other counts be.
+        scale: or :data:`CUSTOM_SCALE`, with which bucket ``i`` covers ``(bounds[offset+i-1], bounds[offset+i]]``.
+        min: None when unknown.
+        max: None when unknown.
+        bounds: upper bounds with custom buckets, ascending, without the infinite one.
+        hint: what Prometheus knows of a reset since the point before: 0 nothing, 1 that there was one, 2 that there
+            was none; 3 says that it is a gauge, which is not cumulative.
     """
 
     series_id: int
     time_ns: int
-    count: int
+    count: int | float
     sum: float
     scale: int
-    zero_count: int = 0
+    zero_count: int | float = 0
     zero_threshold: float = 0.0
     positive_offset: int = 0
-    positive: list[int] = []
+    positive: Counts = []
     negative_offset: int = 0
-    negative: list[int] = []
+    negative: Counts = []
     min: float | None = None
     max: float | None = None
+    bounds: Sequence[float] = ()
+    hint: int = 0
+
+    def is_fractional(self) -> bool:
+        """Return whether counts may be fractions."""
+        return isinstance(self.count, float)
 
 
 class Exemplar(msgspec.Struct, array_like=True, gc=False):

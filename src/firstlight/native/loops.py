@@ -1,4 +1,6 @@
-"""The compiled loops of the recorder's background path, where Firstlight was installed with a C compiler at hand.
+"""The compiled loops: of the recorder's background path and of remote write's receiver.
+
+They are there where Firstlight was installed with a C compiler at hand.
 
 Each has a twin in Python beside its caller, which does the same where there is none.
 
@@ -49,6 +51,23 @@ class Compiled(Protocol):
             ValueError: a text has no UTF-8, a time no date, or the columns differ in length.
             TypeError: something has no JSON form, or a time is no integer.
             OverflowError: a time has more than 64 bits, or a thread.
+        """
+
+    def written(
+        self, body: bytes, ids: dict[bytes, int], /
+    ) -> tuple[bytes, bytes, bytes, list[int], list[tuple[int, int]], list[tuple[int, int]]]:
+        """Read the samples of known series in a remote write request.
+
+        Args:
+            body: the request, inflated.
+            ids: of each known series, by the bytes of its labels.
+
+        Returns:
+            Ids, times in nanoseconds and values of the samples as raw columns; the series that they are of; where the
+            series lie that are not known or hold anything but samples; where metadata lies.
+
+        Raises:
+            ValueError: a field of the request is broken.
         """
 
 

@@ -5,6 +5,7 @@
 static PyMethodDef methods[] = {
     {"columns", firstlight_columns, METH_VARARGS, firstlight_columns_doc},
     {"event_lines", firstlight_event_lines, METH_VARARGS, firstlight_event_lines_doc},
+    {"written", firstlight_written, METH_VARARGS, firstlight_written_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -18,7 +19,7 @@ static PyModuleDef_Slot slots[] = {
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "firstlight.native._compiled",
-    .m_doc = "The compiled loops of the recorder's background path.",
+    .m_doc = "The compiled loops.",
     .m_methods = methods,
     .m_slots = slots,
 };

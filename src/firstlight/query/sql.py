@@ -161,7 +161,7 @@ class SqlEngine:
         sealed = self._reader.segments(table, view, *within_us)
         if table == "samples":
             return f"SELECT {_SAMPLE} FROM {sealed} UNION ALL SELECT series_id, time, ns, value FROM tail_samples"
-        return f"FROM {sealed} UNION ALL FROM tail_{table}"
+        return f"FROM {sealed} UNION ALL BY NAME FROM tail_{table}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +286,8 @@ def _spans_view(rows: str) -> str:
 def _exponential_view(rows: str) -> str:
     return (
         f'SELECT time, {_TIME_NS} AS time_ns, name, {_SERIES}, "count", "sum", scale, zero_count, zero_threshold, '
-        'positive_offset, positive, negative_offset, negative, "min", "max", series_id '
+        'positive_offset, positive, negative_offset, negative, "min", "max", float_count, float_zero_count, '
+        "float_positive, float_negative, bounds, coalesce(hint, 0) AS hint, series_id "
         f"FROM ({rows}) JOIN tail_series USING (series_id)"
     )
 

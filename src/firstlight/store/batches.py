@@ -4,7 +4,8 @@ Tables have the columns of :mod:`firstlight.store.schema`.  Samples and exponent
 series beside their own (``METRICS``, ``EXPONENTIAL``), so that a table says everything by itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
 from typing import Any
 
 import msgspec
@@ -19,7 +20,8 @@ _NS_PER_US = 1000
 _DESCRIBED = [column for column in schema.SERIES if column.name != "series_id"]
 _IDENTITY = ("name", "labels", "service", "session_id", "scope", "field", "kind", "unit", "description")
 _SENDER = ("service", "session_id", "host", "pid", "resource")
-_POINT = [name for name in schema.EXPONENTIAL.names if name not in ("series_id", "time", "ns")]
+_REST = schema.OPTIONAL["exponential"]
+_POINT = [name for name in schema.EXPONENTIAL.names if name not in ("series_id", "time", "ns", *_REST)]
 
 METRICS = pa.schema(
     [("time", schema.TIME), ("ns", pa.int16()), ("value", pa.float64()), ("series_id", pa.int64()), *_DESCRIBED]
@@ -62,9 +64,22 @@ def exponential_batch(table: pa.Table) -> Batch:
     """Return the rows of a table of exponential points."""
     batch = Batch(Resource())
     ids = _series_of(table, batch).tolist()
-    rows = zip(ids, times_ns(table).tolist(), *(table[name].to_pylist() for name in _POINT), strict=True)
-    batch.exponential = [ExponentialPoint(*row) for row in rows]
+    batch.exponential = points_of(table, ids)
     return batch
+
+
+def points_of(table: pa.Table, ids: Sequence[int]) -> list[ExponentialPoint]:
+    """Return the rows of a table of exponential points as points of the series ``ids``."""
+    table = schema.completed("exponential", table)
+    cells = (table[name].to_pylist() for name in _POINT)
+    points = list(starmap(ExponentialPoint, zip(ids, times_ns(table).tolist(), *cells, strict=True)))
+    rests = zip(*(table[name].to_pylist() for name in _REST), strict=True)
+    for point, (count, zero_count, positive, negative, bounds, hint) in zip(points, rests, strict=True):
+        point.bounds, point.hint = bounds or (), hint or 0
+        if count is not None:
+            point.count, point.zero_count = count, zero_count
+            point.positive, point.negative = positive or (), negative or ()
+    return points
 
 
 def series_rows(table: pa.Table) -> Iterator[Series]:

@@ -30,7 +30,10 @@ _SHARED_MEMORY_BYTES = 64 * 2**10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVER_US = -(2**63), 2**63 - 1
 
-_IS_COMPLETE = "SELECT count(*) FROM ducklake_table WHERE table_name = ? AND end_snapshot IS NULL"
+_COLUMNS = (
+    "SELECT c.column_name FROM ducklake_column c JOIN ducklake_table t USING (table_id) "
+    "WHERE t.table_name = ? AND t.end_snapshot IS NULL AND c.end_snapshot IS NULL AND c.parent_column IS NULL"
+)
 _SNAPSHOT = "SELECT max(snapshot_id) FROM ducklake_snapshot"
 _SEGMENTS = (
     "SELECT t.table_name, f.path, f.path_is_relative, f.record_count, f.file_size_bytes, s.min_value, s.max_value, "
@@ -198,15 +201,22 @@ def replaced(layout: Layout) -> list[tuple[str, int]]:
     ]
 
 
-def is_complete(layout: Layout, table: str) -> bool:
-    """Return whether the catalog is there and has ``table``, the last one that is made."""
+def columns_of(layout: Layout, table: str) -> list[str]:
+    """Return the names of the columns of ``table`` in the catalog; none where there is no such table yet."""
     if not layout.catalog.exists():
-        return False
+        return []
     with opened(layout) as database:
         try:
-            return bool(database.execute(_IS_COMPLETE, (table,)).fetchone()[0])
+            return [name for (name,) in database.execute(_COLUMNS, (table,))]
         except sqlite3.OperationalError:
-            return False
+            return []
+
+
+def is_complete(layout: Layout) -> bool:
+    """Return whether the catalog is there, has the last table that is made, and all columns thought of later."""
+    if not columns_of(layout, list(schema.TABLES)[-1]):
+        return False
+    return all(set(names) <= set(columns_of(layout, table)) for table, names in schema.OPTIONAL.items())
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from firstlight.store.frame import RowGroup, Sections
 _encode_json = msgspec.json.Encoder().encode
 _NS_PER_US = 1000
 _EMPTY = "{}"
+_NONE = (None,) * 4
 
 
 def samples_table(frames: Sequence[Sections]) -> pa.Table:
@@ -137,18 +138,25 @@ def _point_row(point: ExponentialPoint) -> tuple[Any, ...]:
         point.series_id,
         micros,
         rest,
-        point.count,
+        int(point.count),
         point.sum,
         point.scale,
-        point.zero_count,
+        int(point.zero_count),
         point.zero_threshold,
         point.positive_offset,
-        point.positive,
+        () if point.is_fractional() else point.positive,
         point.negative_offset,
-        point.negative,
+        () if point.is_fractional() else point.negative,
         point.min,
         point.max,
+        *_rest_of(point),
     )
+
+
+def _rest_of(point: ExponentialPoint) -> tuple[Any, ...]:
+    """The columns that only histograms of Prometheus have, NULL where there is nothing to say."""
+    fractions = (point.count, point.zero_count, point.positive, point.negative) if point.is_fractional() else _NONE
+    return *fractions, point.bounds or None, point.hint or None
 
 
 def _json(value: Any) -> str:

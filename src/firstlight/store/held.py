@@ -198,7 +198,9 @@ def _has_any_of(ids: Any) -> Callable[[pq.RowGroupMetaData], bool]:
 
 def _sealed(table: str, rows: pa.Table) -> pa.Table:
     """Return rows of a segment with the columns of the tail: one value, times in microseconds."""
-    rows = rows.set_column(rows.column_names.index("time"), "time", rows["time"].cast(schema.TIME))
+    rows = schema.completed(table, rows).set_column(
+        rows.column_names.index("time"), "time", rows["time"].cast(schema.TIME)
+    )
     if table != "samples":
         return rows
     found = samples_of(rows)

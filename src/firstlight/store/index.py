@@ -17,14 +17,21 @@ from firstlight.store.terms import Terms, Texts, matches
 _NAME = "__name__"
 _TEXTS = ("name", "field", "service", "session_id", "scope", "kind", "unit", "description")
 _IDENTITY = _TEXTS[:5]
+_METRIC = ("name", "field", "kind")
+_MARK = "\0"
 # Parts of the identity that matchers reach like labels; a zero byte keeps them apart from labels of these names.
-_PARTS = {part: f"\0{part}" for part in _IDENTITY[1:]}
+_PARTS = {part: f"{_MARK}{part}" for part in _IDENTITY[1:]}
 _MAX_PIECES = 32
 _MAX_MADE = 100_000
 _ADD_AT_ONCE = 100_000
 
 _Choice = Callable[[str], Any]
 """From a label to the terms of it that are meant."""
+
+
+def part_label(part: str) -> str:
+    """Return what a matcher calls a part of the identity (``service`` …) whatever labels a series has."""
+    return _PARTS[part]
 
 
 class SeriesIndex:
@@ -98,6 +105,24 @@ class SeriesIndex:
                     made = self._made = {position: made[position] for position in positions if position in made}
                 made.update(zip(missing, self._make(np.array(missing)), strict=True))
             return [made[position] for position in positions]
+
+    def labels(self) -> list[str]:
+        """Return the names of all labels, without those of parts of the identity."""
+        with self._lock:
+            return [label for label in self._terms.labels() if label != _NAME and not label.startswith(_MARK)]
+
+    def metrics(self, since: int = 0) -> list[tuple[str, str, str]]:
+        """Return each name, field and kind that a series from position ``since`` on has."""
+        with self._lock:
+            names, fields, kinds = (self._columns[part].all[since:].astype(np.int64) for part in _METRIC)
+            (fields_used, fields), (kinds_used, kinds) = (
+                np.unique(one, return_inverse=True) for one in (fields, kinds)
+            )
+            packed = np.unique((names * len(fields_used) + fields) * len(kinds_used) + kinds)
+            rest, kinds = np.divmod(packed, max(len(kinds_used), 1))
+            names, fields = np.divmod(rest, max(len(fields_used), 1))
+            columns = (names, fields_used[fields], kinds_used[kinds])
+            return list(zip(*(self._texts.decode(one.tolist()) for one in columns), strict=True))
 
     def count_named(self, name: str) -> int:
         """Return how many series metric ``name`` has."""

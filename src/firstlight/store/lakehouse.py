@@ -7,7 +7,9 @@ its extensions for it; they take 30 MB.
 import sqlite3
 import time
 import uuid
+from collections.abc import Iterator
 from importlib.resources import files
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -17,7 +19,6 @@ from firstlight.store.commit import FORMAT_VERSION, time_text
 from firstlight.store.layout import FileLock, Layout
 from firstlight.version import __version__
 
-_LAST_TABLE = list(schema.TABLES)[-1]
 _BUSY_TIMEOUT_S = 5.0
 _TYPES = {
     pa.int64(): "int64",
@@ -29,22 +30,27 @@ _TYPES = {
     pa.string(): "varchar",
     schema.TIME: "timestamptz",
 }
+_COLUMNS = (
+    "SELECT c.column_id FROM ducklake_column c JOIN ducklake_table t USING (table_id) "
+    "WHERE t.table_name = ? AND c.end_snapshot IS NULL AND t.end_snapshot IS NULL"
+)
+_NESTED = frozenset({"map", "list"})
 _ADD_COLUMN = "INSERT INTO ducklake_column VALUES (?, ?, NULL, ?, ?, ?, ?, NULL, 'NULL', 1, ?, ?, 'duckdb')"
 
 
 def create(layout: Layout) -> None:
-    """Make the catalog, or the tables that it does not have yet; whoever comes first does it while the others wait.
+    """Make the catalog, or what it lacks of tables and columns; whoever comes first does it while the others wait.
 
     Raises:
         StorageError: it cannot be made.
         StorageFull: no space.
     """
-    if catalog.is_complete(layout, _LAST_TABLE):
+    if catalog.is_complete(layout):
         return
     lock = FileLock(layout.root / "create.lock")
     lock.acquire(wait=True)
     try:
-        if not catalog.is_complete(layout, _LAST_TABLE):
+        if not catalog.is_complete(layout):
             _create(layout)
     except sqlite3.Error as error:
         if "full" in str(error):
@@ -63,7 +69,7 @@ def _create(layout: Layout) -> None:
         database.execute("BEGIN IMMEDIATE")
         if database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'ducklake_table'").fetchone() == (0,):
             _found(database, layout)
-        _add_tables(database)
+        _add_missing(database)
         database.execute("COMMIT")
     finally:
         database.close()
@@ -86,40 +92,57 @@ def _found(database: sqlite3.Connection, layout: Layout) -> None:
     _add_snapshot(database, 0, 0, 1, 'created_schema:"main"')
 
 
-def _add_tables(database: sqlite3.Connection) -> None:
-    there = {name for (name,) in database.execute("SELECT table_name FROM ducklake_table WHERE end_snapshot IS NULL")}
+def _add_missing(database: sqlite3.Connection) -> None:
+    """Add the tables that are not there, and to those that are the columns that were thought of later."""
+    there = dict(database.execute("SELECT table_name, table_id FROM ducklake_table WHERE end_snapshot IS NULL"))
     latest = "SELECT snapshot_id, schema_version, next_catalog_id FROM ducklake_snapshot ORDER BY snapshot_id DESC"
-    snapshot, version, first_id = database.execute(latest).fetchone()
+    snapshot, version, next_id = database.execute(latest).fetchone()
     snapshot, version = snapshot + 1, version + 1
-    missing = [name for name in schema.TABLES if name not in there]
-    for table_id, name in enumerate(missing, first_id):
-        row = (table_id, str(uuid.uuid4()), snapshot, name, f"{name}/")
-        database.execute("INSERT INTO ducklake_table VALUES (?, ?, ?, NULL, 0, ?, ?, 1)", row)
-        database.execute("INSERT INTO ducklake_schema_versions VALUES (?, ?, ?)", (snapshot, version, table_id))
-        _add_columns(database, snapshot, table_id, name)
-    made = ",".join(f'created_table:"main"."{name}"' for name in missing)
-    _add_snapshot(database, snapshot, version, first_id + len(missing), made)
-
-
-def _add_columns(database: sqlite3.Connection, snapshot: int, table_id: int, name: str) -> None:
-    numbers = schema.field_ids(name)
-
-    def add(path: str, kind: str, parent: int | None = None) -> None:
-        number, default = numbers[path], "" if kind in {"map", "list"} else "literal"
-        row = (number, snapshot, table_id, number, path.rpartition(".")[2], kind, parent, default)
-        database.execute(_ADD_COLUMN, row)
-
-    for column in schema.TABLES[name]:
-        path, kind = column.name, column.type
-        if pa.types.is_map(kind):
-            add(path, "map")
-            add(f"{path}.key", _TYPES[kind.key_type], numbers[path])
-            add(f"{path}.value", _TYPES[kind.item_type], numbers[path])
-        elif pa.types.is_list(kind):
-            add(path, "list")
-            add(f"{path}.element", _TYPES[kind.value_type], numbers[path])
+    changes = []
+    for name in schema.TABLES:
+        if name in there:
+            known = {number for (number,) in database.execute(_COLUMNS, (name,))}
+            if not set(schema.field_ids(name).values()) - known:
+                continue
+            changes.append(f"altered_table:{there[name]}")
         else:
-            add(path, _TYPES[kind])
+            known = set()
+            row = (next_id, str(uuid.uuid4()), snapshot, name, f"{name}/")
+            database.execute("INSERT INTO ducklake_table VALUES (?, ?, ?, NULL, 0, ?, ?, 1)", row)
+            changes.append(f'created_table:"main"."{name}"')
+            there[name] = next_id
+            next_id += 1
+        database.execute("INSERT INTO ducklake_schema_versions VALUES (?, ?, ?)", (snapshot, version, there[name]))
+        for place in _places(name):
+            if place.number not in known:
+                row = (place.number, snapshot, there[name], place.number, place.name, place.kind, place.parent)
+                database.execute(_ADD_COLUMN, (*row, "" if place.kind in _NESTED else "literal"))
+    if changes:
+        _add_snapshot(database, snapshot, version, next_id, ",".join(changes))
+
+
+class _Place(NamedTuple):
+    """A column, or part of one, as the catalog lists it."""
+
+    number: int
+    name: str
+    kind: str
+    parent: int | None = None
+
+
+def _places(table: str) -> Iterator[_Place]:
+    numbers = schema.field_ids(table)
+    for column in schema.TABLES[table]:
+        name, kind, number = column.name, column.type, numbers[column.name]
+        if pa.types.is_map(kind):
+            yield _Place(number, name, "map")
+            yield _Place(numbers[f"{name}.key"], "key", _TYPES[kind.key_type], number)
+            yield _Place(numbers[f"{name}.value"], "value", _TYPES[kind.item_type], number)
+        elif pa.types.is_list(kind):
+            yield _Place(number, name, "list")
+            yield _Place(numbers[f"{name}.element"], "element", _TYPES[kind.value_type], number)
+        else:
+            yield _Place(number, name, _TYPES[kind])
 
 
 def _add_snapshot(database: sqlite3.Connection, number: int, version: int, next_id: int, changes: str) -> None:

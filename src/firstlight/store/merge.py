@@ -100,7 +100,7 @@ def _cuts(inputs: Sequence[_Input], stretch_rows: int) -> Iterator[int]:
 
 
 def _in_order(table: str, parts: Sequence[pa.Table]) -> pa.Table:
-    rows = pa.concat_tables([part.cast(schema.TABLES[table]) for part in parts])
+    rows = pa.concat_tables([schema.completed(table, part).cast(schema.TABLES[table]) for part in parts])
     keys = np.lexsort([rows[name].to_numpy() for name in reversed([*schema.SORT_KEYS[table], "ns"])])
     return rows.take(pa.array(keys))
 

@@ -101,7 +101,7 @@ class LakeReader:
         if not paths:
             nothing = ", ".join(f'NULL::{schema.SQL_TYPES[c.type]} AS "{c.name}"' for c in schema.TABLES[table])
             return f"(SELECT {nothing} WHERE false)"
-        return _parquet(paths)
+        return _parquet(paths, by_name=table in schema.OPTIONAL)
 
     def reading(self, read: Callable[[View], T]) -> T:
         """Return what ``read`` returns for the newest view; again when a segment was replaced or is damaged.
@@ -192,5 +192,6 @@ class LakeReader:
             return 0
 
 
-def _parquet(paths: Sequence[str]) -> str:
-    return f"read_parquet([{', '.join(map(quoted, paths))}])"
+def _parquet(paths: Sequence[str], *, by_name: bool = False) -> str:
+    options = ", union_by_name = true" if by_name else ""
+    return f"read_parquet([{', '.join(map(quoted, paths))}]{options})"

@@ -14,6 +14,7 @@ TIME_MS = pa.timestamp("ms", "UTC")
 """What a segment holds ``time`` as when all its times are whole milliseconds; every engine reads both as one."""
 LABELS = pa.map_(pa.string(), pa.string())
 _COUNTS = pa.list_(pa.int64())
+_DOUBLES = pa.list_(pa.float64())
 
 _SENDER = [
     ("service", pa.string()),
@@ -100,8 +101,16 @@ EXPONENTIAL = pa.schema(
         ("negative", _COUNTS),
         ("min", pa.float64()),
         ("max", pa.float64()),
+        ("float_count", pa.float64()),
+        ("float_zero_count", pa.float64()),
+        ("float_positive", _DOUBLES),
+        ("float_negative", _DOUBLES),
+        ("bounds", _DOUBLES),
+        ("hint", pa.int8()),
     ]
 )
+OPTIONAL = {"exponential": EXPONENTIAL.names[-6:]}
+"""Columns that segments from before they were thought of lack, by table; they are as good as NULL there."""
 
 ROLLUP = pa.schema(
     [
@@ -175,7 +184,17 @@ SQL_TYPES = {
     TIME: "TIMESTAMPTZ",
     LABELS: "MAP(VARCHAR, VARCHAR)",
     _COUNTS: "BIGINT[]",
+    _DOUBLES: "DOUBLE[]",
 }
+
+
+def completed(table: str, rows: pa.Table) -> pa.Table:
+    """Return rows of a segment of ``table`` with NULL in the columns that it lacks."""
+    for name in OPTIONAL.get(table, ()):
+        if name not in rows.column_names:
+            column = TABLES[table].field(name)
+            rows = rows.append_column(column, pa.nulls(rows.num_rows, column.type))
+    return rows
 
 
 @cache

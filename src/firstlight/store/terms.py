@@ -78,6 +78,10 @@ class Terms:
         """Return the numbers of each pair's label and value."""
         return self._labels.all, self._values.all
 
+    def labels(self) -> list[str]:
+        """Return every label that occurs."""
+        return self._texts.decode(self._of_label)
+
     def of_label(self, label: str) -> Any:
         """Return all pairs of ``label``; int32."""
         found = self._of_label.get(self._texts.find(label))

@@ -21,7 +21,7 @@ _OURS: tuple[tuple[frozenset[str], Callable[[pa.Table], list[Batch]]], ...] = (
     (frozenset(schema.EVENTS.names), batches.event_batches),
     (frozenset(schema.SPANS.names), batches.span_batches),
     (
-        frozenset(batches.EXPONENTIAL.names) - {"series_id", "description"},
+        frozenset(batches.EXPONENTIAL.names) - {"series_id", "description", *schema.OPTIONAL["exponential"]},
         lambda table: [batches.exponential_batch(table)],
     ),
     (_METRICS, lambda table: [batches.metric_batch(table)]),

@@ -5,10 +5,12 @@ from itertools import pairwise
 from math import inf
 
 import msgspec
+from msgspec.structs import replace
 
+from firstlight.codecs.exponential import custom_counts
 from firstlight.codecs.otlp.series_cache import Labels, Stream
 from firstlight.codecs.otlp.values import is_stale
-from firstlight.model import Batch, Exemplar, ExponentialPoint, Kind, Series
+from firstlight.model import CUSTOM_SCALE, Batch, Exemplar, ExponentialPoint, Kind, Series
 
 _COUNT_MAX = float(2**53)
 _VALUE_FIELDS = ("min", "max", "quantile")
@@ -84,13 +86,30 @@ def regroup(batch: Batch) -> Metrics:
     for exponential in batch.exponential:
         series = batch.series[exponential.series_id]
         stream = _stream(series)
-        point = Exponential(series.labels, exponential, behind.pop((stream, series.labels), []))
-        metrics.setdefault((stream, Exponential), []).append(point)
+        point = _of_point(series.labels, exponential, behind.pop((stream, series.labels), []))
+        metrics.setdefault((stream, type(point)), []).append(point)
     for (stream, _), points in metrics.items() if behind else ():
         for point in points:
             if isinstance(point, Number):
                 point.exemplars = behind.pop((stream, point.labels), [])
     return metrics
+
+
+def _of_point(labels: Labels, point: ExponentialPoint, exemplars: list[Exemplar]) -> Distribution | Exponential:
+    """Custom buckets are a histogram's, and OTLP has whole counts only."""
+    if point.scale == CUSTOM_SCALE:
+        counts = list(map(round, custom_counts(point)))
+        bounds, count = list(point.bounds), float(sum(counts))
+        return Distribution(labels, point.time_ns, count, point.sum, bounds, counts, point.min, point.max, exemplars)
+    if point.is_fractional():
+        point = replace(
+            point,
+            count=round(point.count),
+            zero_count=round(point.zero_count),
+            positive=list(map(round, point.positive)),
+            negative=list(map(round, point.negative)),
+        )
+    return Exponential(labels, point, exemplars)
 
 
 def _by_line(batch: Batch) -> dict[tuple[Stream, Labels], list[Exemplar]]:

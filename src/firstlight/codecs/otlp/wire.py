@@ -1,4 +1,4 @@
-"""Protobuf's wire format, as far as the outer layers of an OTLP request need it.
+"""Protobuf's wire format, as far as the outer layers of a request need it.
 
 Source: protobuf.dev/programming-guides/encoding.  A field is a tag (number and wire type) and a value; here a field is
 given as its tag and where its value lies, so that whoever reads can compare raw bytes before it decodes them.
@@ -39,8 +39,8 @@ def varint(buffer: bytes, position: int) -> tuple[int, int]:
             if byte < MORE:
                 return number, position + index + 1
     except IndexError:
-        raise DecodeError("not OTLP protobuf: it ends in the middle of a number") from None
-    raise DecodeError("not OTLP protobuf: a number is too long")
+        raise DecodeError("not protobuf as expected: it ends in the middle of a number") from None
+    raise DecodeError("not protobuf as expected: a number is too long")
 
 
 def fields(buffer: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -49,7 +49,7 @@ def fields(buffer: bytes, position: int, end: int) -> Iterator[tuple[int, int, i
     The tag is ``number << 3 | wire type``; ``start`` and ``stop`` enclose the value without its length.
 
     Raises:
-        DecodeError: a field runs over ``end`` or has a wire type that OTLP does not use.
+        DecodeError: a field runs over ``end`` or has a wire type that nobody uses any more.
     """
     while position < end:
         tag, start = buffer[position], position + 1
@@ -64,9 +64,9 @@ def fields(buffer: bytes, position: int, end: int) -> Iterator[tuple[int, int, i
         elif kind in _FIXED_BYTES:
             position = start + _FIXED_BYTES[kind]
         else:
-            raise DecodeError(f"not OTLP protobuf: wire type {kind}")
+            raise DecodeError(f"not protobuf as expected: wire type {kind}")
         if position > end or not tag >> 3 > 0 or tag > _TAG_MAX:
-            raise DecodeError("not OTLP protobuf: a field runs over the end of its message")
+            raise DecodeError("not protobuf as expected: a field runs over the end of its message")
         yield tag, start, position
 
 

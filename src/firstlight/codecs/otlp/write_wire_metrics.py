@@ -1,7 +1,7 @@
 """Metrics to OTLP protobuf; see :mod:`firstlight.codecs.otlp.write_wire`."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from firstlight.codecs.otlp.metric_groups import by_sender
@@ -116,8 +116,8 @@ def _exemplar(one: Exemplar) -> bytes:
     return _join((*parts, pairs(0x3A, dict(one.labels))))
 
 
-def _buckets(offset: int, counts: list[int]) -> bytes:
-    packed = _join(map(varint, counts))
+def _buckets(offset: int, counts: Iterable[int | float]) -> bytes:
+    packed = _join(varint(int(count)) for count in counts)
     return b"\x08" + _zigzag(offset) + (sized(0x12, packed) if packed else b"")
 
 

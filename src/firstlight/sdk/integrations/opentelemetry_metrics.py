@@ -101,7 +101,7 @@ def _point(metric: Any, scope: str, point: Any) -> Iterator[Reading]:
     yield reading("count", Kind.HISTOGRAM, point.count)
 
 
-def _buckets(point: Any) -> Iterator[tuple[str, int]]:
+def _buckets(point: Any) -> Iterator[tuple[str, int | float]]:
     """Yield bound and cumulative count of each bucket."""
     if hasattr(point, "explicit_bounds"):
         bounds = [*(repr(float(bound)) for bound in point.explicit_bounds), "+Inf"]

@@ -1,0 +1,113 @@
+"""Sums and extremes over many overlapping windows at once.
+
+A window of n samples is put together from stretches whose lengths are powers of two, as in a sparse table (Bender and
+Farach-Colton, "The LCA Problem Revisited", 2000).  Each power is one pass over all samples, whatever the windows are.
+No sample outside a window touches its result, so neither infinities nor cancellation leak as with running sums.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from firstlight.query.promql.ranges import Windows
+
+_LOST_RATIO = 1e-4
+"""Sums smaller than that share of what was summed are done again, compensated."""
+
+
+def folded(operator: Any, values: Any, first: Any, last: Any) -> Any:
+    """Return ``operator``, ``np.add`` or another that is associative with 0 as its identity, over ``[first, last)``."""
+    counts = last - first
+    most = int(counts.max(initial=0))
+    found = np.zeros(first.shape, values.dtype)
+    at, level, span = first.copy(), values, 1
+    while span <= most:
+        _fold_level(operator, found, level, at, (counts & span) != 0, span)
+        span *= 2
+        if span <= most:
+            level = operator(level[: -(span // 2)], level[span // 2 :])
+    return found
+
+
+def _fold_level(operator: Any, found: Any, level: Any, at: Any, takes: Any, span: int) -> None:
+    if takes.all():
+        operator(found, level[at], out=found)
+        at += span
+    elif takes.any():
+        found[takes] = operator(found[takes], level[at[takes]])
+        at[takes] += span
+
+
+def extreme(operator: Any, values: Any, first: Any, last: Any) -> Any:
+    """Return ``operator``, one like ``np.fmin`` that may see a sample twice, over ``[first, last)``; NaN for none."""
+    counts = last - first
+    found = np.full(first.shape, np.nan)
+    level, span = values, 1
+    most = int(counts.max(initial=0))
+    while span <= most:
+        fits = (counts >= span) & (counts < 2 * span)
+        if fits.all():
+            return operator(level[first], level[last - span])
+        if fits.any():
+            found[fits] = operator(level[first[fits]], level[last[fits] - span])
+        span *= 2
+        if span <= most:
+            level = operator(level[: -(span // 2)], level[span // 2 :])
+    return found
+
+
+def sums(windows: Windows) -> Any:
+    """Return the sum of each window, as exact as a compensated one."""
+    values, first, last = windows.values, windows.first, windows.last
+    with np.errstate(all="ignore"):
+        found = folded(np.add, values, first, last)
+        if len(values) and not (values.min() >= 0 or values.max() <= 0):
+            whole = folded(np.add, np.abs(values), first, last)
+            doubtful = np.abs(found) < whole * _LOST_RATIO
+            if doubtful.any():
+                _sum_again(found, windows, doubtful & np.isfinite(whole))
+    return found
+
+
+def _sum_again(found: Any, windows: Windows, chosen: Any) -> None:
+    begins, ends = windows.first[chosen].tolist(), windows.last[chosen].tolist()
+    found[chosen] = [compensated(windows.values[b:e].tolist()) for b, e in zip(begins, ends, strict=True)]
+
+
+def compensated(values: Sequence[float]) -> float:
+    """Return the sum of ``values`` with what rounding loses added at the end.
+
+    A. Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974; so does Prometheus.
+    """
+    total = lost = 0.0
+    for value in values:
+        raised = total + value
+        lost += (total - raised) + value if abs(total) >= abs(value) else (value - raised) + total
+        total = raised
+    return total + lost
+
+
+def means(windows: Windows) -> Any:
+    """Return the mean of each window; also where the sum would be beyond what a float holds."""
+    counts = np.maximum(windows.counts, 1)
+    with np.errstate(all="ignore"):
+        found = sums(windows) / counts
+    beyond = ~np.isfinite(found) & (windows.counts > 0)
+    if beyond.any():
+        _mean_beyond(found, windows, beyond)
+    return found
+
+
+def _mean_beyond(found: Any, windows: Windows, chosen: Any) -> None:
+    for row, step in zip(*(axis.tolist() for axis in np.nonzero(chosen)), strict=True):
+        values = windows.values[windows.first[row, step] : windows.last[row, step]]
+        if np.isfinite(values).all():
+            found[row, step] = math.fsum((values / len(values)).tolist())
+
+
+def total_between(indicator: Any, first: Any, last: Any) -> Any:
+    """Return how often ``indicator``, ``(n,)`` bool, is true in ``[first, last)``; exact, since these are counts."""
+    running = np.concatenate(([0], np.cumsum(indicator)))
+    return running[np.maximum(last, first)] - running[first]

@@ -1,0 +1,47 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from firstlight.query.promql.answer import Answer
+from firstlight.query.promql.answer_bytes import answer_bytes
+from firstlight.query.promql.answer_json import answer_data
+
+ODD = [
+    1e10,
+    16_000_000_000.0,
+    1e10 + 0.5,
+    math.nan,
+    math.inf,
+    -math.inf,
+    -0.0,
+    0.0,
+    1e15,
+    1e16,
+    123456789012345680.0,
+    1e20,
+    1e21,
+    1e-6,
+    1e-7,
+    5e-324,
+    0.1,
+]
+
+
+@pytest.mark.parametrize("kind", ["vector", "matrix"])
+def test_bytes_say_what_the_data_say(kind: str) -> None:
+    rng = np.random.default_rng(4)
+    numbers = rng.integers(0, 2**63, 300, dtype=np.int64).view(np.float64)
+    values = np.concatenate((ODD, numbers, rng.normal(0, 10, 300), -(np.float64(10.0) ** rng.integers(-30, 30, 300))))
+    count = len(values)
+    lengths = np.ones(count, np.int64) if kind == "vector" else np.array([1, 13, 700, count - 714])
+    labels = [(("__name__", 'a"b'), ("n", f"é{at}")) for at in range(len(lengths))]
+    times_ns = rng.integers(0, 2_000_000_000_000, count) * 10**6
+    answer = Answer(kind, labels, lengths, times_ns, values)  # type: ignore[arg-type]
+    assert json.loads(answer_bytes(answer)) == json.loads(json.dumps(answer_data(answer)))
+
+
+def test_an_answer_of_nothing_is_written() -> None:
+    nothing = np.empty(0, np.int64)
+    assert answer_bytes(Answer("matrix", [], nothing, nothing, np.empty(0))) == b'{"resultType":"matrix","result":[]}'
