@@ -115,8 +115,8 @@ def _add_missing(database: sqlite3.Connection) -> None:
         database.execute("INSERT INTO ducklake_schema_versions VALUES (?, ?, ?)", (snapshot, version, there[name]))
         for place in _places(name):
             if place.number not in known:
-                row = (place.number, snapshot, there[name], place.number, place.name, place.kind, place.parent)
-                database.execute(_ADD_COLUMN, (*row, "" if place.kind in _NESTED else "literal"))
+                cells = (place.number, snapshot, there[name], place.number, place.name, place.kind, place.parent)
+                database.execute(_ADD_COLUMN, (*cells, "" if place.kind in _NESTED else "literal"))
     if changes:
         _add_snapshot(database, snapshot, version, next_id, ",".join(changes))
 
