@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from firstlight.app.exports.wanted import Wanted as ExportWanted
     from firstlight.app.lake_backup import BackupReport
     from firstlight.app.lake_stats import LakeStats
+    from firstlight.query.promql.engine import Engine
     from firstlight.query.sql import SqlEngine
 
 
@@ -78,6 +79,7 @@ class Lake:
         self._reader = reader
         self._time_limit_s = time_limit_s
         self._sql: SqlEngine | None = None
+        self._promql: Engine | None = None
         self._finder = EventFinder(reader, time_limit_s)
         self._wal = writer
         self._keeper: Keeper | None = None
@@ -102,6 +104,17 @@ class Lake:
 
             self._sql = SqlEngine(self._reader, self._time_limit_s)
         return self._sql
+
+    @property
+    def promql_engine(self) -> "Engine":
+        """The engine that evaluates PromQL over this lake, within the time of :class:`LakeLimits`."""
+        if self._promql is None:
+            with no_fork:
+                from firstlight.query.promql.engine import Engine, Options
+                from firstlight.query.promql.lake_source import LakeSource
+
+            self._promql = Engine(LakeSource(self._reader), Options(timeout_s=self._time_limit_s))
+        return self._promql
 
     @classmethod
     def open(
