@@ -4,12 +4,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from firstlight.app import upkeep
-from firstlight.app.series_limits import SeriesAdmission, SeriesLimits, refused_by_reason
+from firstlight.app.lake_limits import LakeLimits
+from firstlight.app.series_limits import SeriesAdmission, refused_by_reason
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
 from firstlight.query.aggregate import Aggregated, Steps, aggregate
@@ -24,14 +24,14 @@ from firstlight.store.compact import Merged
 from firstlight.store.delivery import newest, sender_of
 from firstlight.store.erase import Erased, Patience
 from firstlight.store.forks import no_fork, restart_in_children
-from firstlight.store.keeper import Keeper
+from firstlight.store.keeper import Done, Keeper
 from firstlight.store.layout import Layout
 from firstlight.store.maintain import KEEP_ALL
 from firstlight.store.policy import Policy
-from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, DEFAULT_TIME_LIMIT_S, LakeReader
+from firstlight.store.reader import LakeReader
 from firstlight.store.selection import Selection
 from firstlight.store.verify import Verified
-from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter, delivery_name
+from firstlight.store.wal import Durability, WalWriter, delivery_name
 
 if TYPE_CHECKING:
     from firstlight.app.exports.wanted import Report as ExportReport
@@ -40,27 +40,6 @@ if TYPE_CHECKING:
     from firstlight.app.lake_stats import LakeStats
     from firstlight.query.promql.engine import Engine
     from firstlight.query.sql import SqlEngine
-
-
-@dataclass(frozen=True, slots=True)
-class LakeLimits:
-    """What a lake may use.
-
-    Attributes:
-        memory_limit_bytes: of the query engine.
-        threads: of the query engine.
-        time_limit_s: a query that takes longer is stopped.
-        rotate_bytes: size at which a new log file begins.
-        rotate_s: age at which a new log file begins; its rows are sealed soon after.
-        series: how many series there may be; samples of further ones are refused and counted.
-    """
-
-    memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
-    threads: int = DEFAULT_THREADS
-    time_limit_s: float = DEFAULT_TIME_LIMIT_S
-    rotate_bytes: int = DEFAULT_ROTATE_BYTES
-    rotate_s: float = DEFAULT_ROTATE_S
-    series: SeriesLimits = field(default_factory=SeriesLimits)
 
 
 _DEFAULT_LIMITS = LakeLimits()
@@ -310,7 +289,7 @@ class Lake:
         view = self._reader.view()
         series = self._reader.series(view)
         totals = self._reader.catalog.totals()
-        keeper, wal = self._keeper, self._wal
+        done, wal = self._keeper.done if self._keeper else Done(), self._wal
         refused = self._admission.refused.copy() if self._admission else Counter()
         return {
             "series": len(series),
@@ -327,16 +306,16 @@ class Lake:
             "syncs": wal.syncs if wal else 0,
             "refused_samples": refused_by_reason(refused),
             "refused_metrics": [[metric, reason, count] for (reason, metric), count in refused.most_common(_SHOWN)],
-            "seal_runs": keeper.done.runs if keeper else 0,
-            "seal_failures": keeper.done.failures if keeper else 0,
-            "seal_error": keeper.done.last_error if keeper else "",
-            "torn_bytes": keeper.done.torn_bytes if keeper else 0,
-            "quarantined": keeper.done.quarantined if keeper else 0,
-            "lost_segments": keeper.done.lost_segments if keeper else 0,
-            "lost_rows": keeper.done.lost_rows if keeper else 0,
-            "retained_rows": keeper.done.retained_rows if keeper else 0,
-            "reduced_rows": keeper.done.reduced_rows if keeper else 0,
-            "over_bytes": keeper.done.over_bytes if keeper else 0,
+            "seal_runs": done.runs,
+            "seal_failures": done.failures,
+            "seal_error": done.last_error,
+            "torn_bytes": done.torn_bytes,
+            "quarantined": done.quarantined,
+            "lost_segments": done.lost_segments,
+            "lost_rows": done.lost_rows,
+            "retained_rows": done.retained_rows,
+            "reduced_rows": done.reduced_rows,
+            "over_bytes": done.over_bytes,
             "damaged_segments": len(self._reader.intact),
         }
 
