@@ -7,6 +7,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -252,6 +253,29 @@ class Prometheus(_Server):
 
     def size_bytes(self) -> int:
         return size_of(self._snapshot)
+
+
+class Hub(_Server):
+    """A Firstlight hub by remote write: every request is on the disk before it is answered."""
+
+    write_path = "/api/v1/write"
+    write_headers = _REMOTE_WRITE_HEADERS
+
+    def command(self) -> list[str]:
+        settings = self.folder / "firstlight.toml"
+        kept = "".join(f"{table}_days = 0\n" for table in ("events", "metrics", "spans", "rollup_1m", "rollup_1h"))
+        settings.write_text(f"[host]\nenabled = false\n[lake.retention]\n{kept}")
+        port = self.address.rpartition(":")[2]
+        up = ["up", "--port", port, "--data", str(self.folder / "data"), "--config", str(settings)]
+        # A hub takes no variable of its prefix that it does not know.
+        return ["env", "-u", PEERS_VARIABLE, sys.executable, "-m", "firstlight", *up]
+
+    def body(self, piece: Rows) -> bytes:
+        return _remote_write(piece)
+
+    def cpu_s(self) -> float:
+        processes = (self._status, *self._status.children(recursive=True))
+        return sum(sum(one.cpu_times()[:2]) for one in processes)
 
 
 def _remote_write(piece: Rows) -> bytes:
