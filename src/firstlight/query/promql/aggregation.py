@@ -66,8 +66,9 @@ def _sums(groups: Groups) -> Any:
             whole = groups.totals(np.add, np.abs(cells))
             doubtful = (np.abs(found) < whole * _LOST_RATIO) & np.isfinite(whole)
             pieces = groups.pieces()
-            for group, step in zip(*(axis.tolist() for axis in np.nonzero(doubtful)), strict=True):
-                found[group, step] = compensated(cells[pieces[group], step].tolist())
+            for group in np.flatnonzero(doubtful.any(axis=1)).tolist():
+                steps = np.flatnonzero(doubtful[group])
+                found[group, steps] = compensated(cells[pieces[group]][:, steps], np.zeros(len(steps)))
     return found
 
 
@@ -143,7 +144,9 @@ def _quantile(context: Context, expr: Aggregate, groups: Groups, q: Any) -> Vect
         here = kept[piece].T
         ends = np.cumsum(here.sum(axis=1))[None, :]
         starts = np.concatenate((np.zeros((1, 1), np.int64), ends[:, :-1]), axis=1)
-        row[:] = gathered.quantiles(Windows(ends, vector.values[piece].T[here], starts, ends, ends, 0), q)
+        row[:] = gathered.quantiles(
+            Windows(ends, vector.values[piece].T[here], starts, ends, ends, 0, False, context.limits.check), q
+        )
     return Vector(groups.labels, found, present, groups.nameless)
 
 
