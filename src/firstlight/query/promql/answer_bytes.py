@@ -64,11 +64,15 @@ def _times(times_ns: Any) -> Any:
 
 
 def _numbers(values: Any) -> Any:
+    return _texts(values).cast(pa.large_binary())
+
+
+def _texts(values: Any) -> Any:
+    if (values == np.trunc(values)).all() and not (np.signbit(values) & (values == 0)).any():
+        return _large_numbers(values)
     texts = pa.array(values).cast(pa.large_string())
     large = ~(np.abs(values) < _PLAIN_BELOW)
-    if large.any():
-        texts = pc.replace_with_mask(texts, pa.array(large), _large_numbers(values[large]))
-    return texts.cast(pa.large_binary())
+    return pc.replace_with_mask(texts, pa.array(large), _large_numbers(values[large])) if large.any() else texts
 
 
 def _large_numbers(values: Any) -> Any:
