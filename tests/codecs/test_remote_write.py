@@ -1,3 +1,4 @@
+import json
 import struct
 
 import cramjam
@@ -6,7 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from bench.remote_write_messages import labels_of, message, request, series
+from firstlight.codecs.exponential import classic_buckets
+from firstlight.codecs.jsonl_rows import decode_metrics, encode_metrics
 from firstlight.codecs.otlp.values import STALE
+from firstlight.codecs.otlp.write_json import encode_json
+from firstlight.codecs.otlp.write_wire import encode_wire
 from firstlight.codecs.remote_write import RemoteWriteDecoder
 from firstlight.errors import DecodeError, PayloadTooLarge
 from firstlight.model import CUSTOM_SCALE, Exemplar, Kind, Series
@@ -248,3 +253,31 @@ def test_a_native_histogram_with_custom_bounds():
 def test_a_histogram_that_contradicts_itself_is_refused(bad):
     written = histograms(bad, native(count_int=1))
     assert (written.rejected, len(written.batch.exponential)) == (1, 1)
+
+
+def _prometheus_points():
+    custom = native(count_int=3, sum=7.5, schema=CUSTOM_SCALE, custom_values=[1.0, 5.0], positive_spans=[span(1, 2)],
+                    positive_deltas=[1, 1])  # fmt: skip
+    half = native(count_float=2.6, positive_spans=[span(0, 2)], positive_counts=[0.6, 2.0], reset_hint=3)
+    return histograms(custom, half).batch
+
+
+def test_json_lines_lose_nothing_of_native_histograms():
+    batch = _prometheus_points()
+    assert decode_metrics(encode_metrics(batch, whole=True)).exponential == batch.exponential
+
+
+def test_otlp_has_custom_buckets_as_a_histogram_and_whole_counts():
+    (metric,) = json.loads(encode_json(_prometheus_points())["metrics"])["resourceMetrics"][0]["scopeMetrics"]
+    custom, half = (one for one in metric["metrics"])
+    (point,) = custom["histogram"]["dataPoints"]
+    assert (point["explicitBounds"], point["bucketCounts"], point["count"]) == ([1.0, 5.0], ["0", "1", "2"], "3")
+    (point,) = half["exponentialHistogram"]["dataPoints"]
+    assert (point["count"], point["positive"]["bucketCounts"]) == ("3", ["1", "2"])
+    assert encode_wire(_prometheus_points())["metrics"]
+
+
+def test_classic_buckets_of_custom_bounds_are_those():
+    custom, half = _prometheus_points().exponential
+    assert classic_buckets(custom) == [(1.0, 0), (5.0, 1), (float("inf"), 3)]
+    assert classic_buckets(half) == [(1.0, 0.6), (2.0, 2.6), (float("inf"), 2.6)]

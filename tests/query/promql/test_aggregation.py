@@ -2,8 +2,10 @@ import math
 
 import pytest
 
+from firstlight.errors import QueryTooLarge
 from firstlight.query.promql.engine import Engine
-from tests.query.promql.series import S, instant, problem, ranged, source
+from firstlight.query.promql.limits import Limits
+from tests.query.promql.series import STALE, S, instant, problem, ranged, source
 
 HELD = source(
     60,
@@ -64,6 +66,14 @@ def test_the_number_of_the_best_may_change_with_time() -> None:
 def test_values_are_counted_as_texts() -> None:
     held = source(60, **{"m{i='1'}": [0.5], "m{i='2'}": [0.5], "m{i='3'}": [1e21], "m{i='4'}": [-0.0]})
     assert instant(held, 'count_values("v", m)') == {"v=0.5": 2, "v=1000000000000000000000": 1, "v=-0": 1}
+
+
+def test_counting_what_is_not_there_or_too_varied_ends_well() -> None:
+    held = source(60, m=[1, STALE])
+    assert instant(held, 'count_values("v", m)', 60) == {}
+    varied = source(1, **{f"m{{i='{n}'}}": [n + 0.5, n + 0.25] for n in range(50)})
+    with pytest.raises(QueryTooLarge):
+        Engine(varied).range('count_values("v", m)', 0, 20 * S, S, Limits(max_samples=2000))
 
 
 def test_a_ratio_and_its_complement_share_all() -> None:

@@ -1,11 +1,13 @@
 from math import inf, isnan, nan, sqrt
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as some
 from msgspec.structs import replace
 
 from firstlight.query.promql.histogram import Buckets
+from firstlight.query.promql.histogram_quantiles import quantiles
 from firstlight.query.promql.histogram_statistics import average, deviation, fraction, quantile, variance
 from firstlight.query.promql.histogram_troubles import Trouble
 from tests.query.promql.native import custom, exponential, exponentials
@@ -76,3 +78,30 @@ def test_means_and_spreads():
     assert deviation(exponential(1, [1], total=1.0)) == pytest.approx(sqrt(2) - 1)
     assert variance(exponential(zero=(0.5, 2.0), total=2.0)) == 1
     assert isnan(deviation(exponential(1, [1], total=nan)))
+
+
+@given(some.lists(some.tuples(exponentials(some.just(1)), some.floats(-0.1, 1.1)), min_size=8, max_size=20))
+def test_many_quantiles_are_those_of_each(given_pairs):
+    histograms, qs = zip(*given_pairs, strict=True)
+    values, troubles = quantiles(histograms, np.array(qs))
+    assert values.tolist() == pytest.approx([quantile(one, q)[0] for one, q in given_pairs], nan_ok=True)
+    assert troubles == set()
+
+
+@given(
+    some.sampled_from([[-3.0, 2.0], [1.0, 2.0, 4.0], [0.0, 1.0]]),
+    some.lists(some.tuples(some.lists(some.integers(0, 4), min_size=4, max_size=4), some.floats(0, 1)), min_size=8),
+)
+def test_many_quantiles_between_custom_bounds_are_those_of_each(bounds, rows):
+    histograms = [custom(bounds, counts[: len(bounds) + 1]) for counts, _ in rows]
+    qs = np.array([q for _, q in rows])
+    values, _ = quantiles(histograms, qs)
+    expected = [quantile(one, q)[0] for one, q in zip(histograms, qs.tolist(), strict=True)]
+    assert values.tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_many_quantiles_say_what_is_doubtful():
+    some_nan = replace(exponential(1, [8], total=nan), count=10.0)
+    values, troubles = quantiles([exponential(1, [4])] * 8 + [some_nan], np.full(9, 0.5))
+    assert values.tolist() == pytest.approx([sqrt(2)] * 8 + [quantile(some_nan, 0.5)[0]])
+    assert troubles == {Trouble.QUANTILE_SKEWED}

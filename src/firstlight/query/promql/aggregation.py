@@ -1,6 +1,7 @@
 """``sum by (…)`` and the other operators that make one series of each group."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from firstlight.query.promql.label_sets import with_label
 from firstlight.query.promql.numbers_text import number_text
 from firstlight.query.promql.quoting import is_text, quoted
 from firstlight.query.promql.ranges import Windows
+from firstlight.query.promql.source import Labels
 from firstlight.query.promql.syntax import Aggregate
 from firstlight.query.promql.values import Steps, Vector, empty
 
@@ -66,8 +68,9 @@ def _sums(groups: Groups) -> Any:
             whole = groups.totals(np.add, np.abs(cells))
             doubtful = (np.abs(found) < whole * _LOST_RATIO) & np.isfinite(whole)
             pieces = groups.pieces()
-            for group, step in zip(*(axis.tolist() for axis in np.nonzero(doubtful)), strict=True):
-                found[group, step] = compensated(cells[pieces[group], step].tolist())
+            for group in np.flatnonzero(doubtful.any(axis=1)).tolist():
+                steps = np.flatnonzero(doubtful[group])
+                found[group, steps] = compensated(cells[pieces[group]][:, steps], np.zeros(len(steps)))
     return found
 
 
@@ -143,7 +146,9 @@ def _quantile(context: Context, expr: Aggregate, groups: Groups, q: Any) -> Vect
         here = kept[piece].T
         ends = np.cumsum(here.sum(axis=1))[None, :]
         starts = np.concatenate((np.zeros((1, 1), np.int64), ends[:, :-1]), axis=1)
-        row[:] = gathered.quantiles(Windows(ends, vector.values[piece].T[here], starts, ends, ends, 0), q)
+        row[:] = gathered.quantiles(
+            Windows(ends, vector.values[piece].T[here], starts, ends, ends, 0, False, context.limits.check), q
+        )
     return Vector(groups.labels, found, present, groups.nameless)
 
 
@@ -156,24 +161,26 @@ def _count_values(context: Context, expr: Aggregate, steps: Steps) -> Vector:
     if not len(vector):
         return empty(steps.count)
     groups = groups_of(vector, expr)
-    counts: dict[Any, Any] = {}
+    numbers: dict[Labels, int] = {}
+    places: list[Any] = [np.empty(0, np.int64)]
     for number, piece in enumerate(groups.pieces()):
-        for text, where in _texts(groups.vector, piece):
-            labels = with_label(groups.labels[number], label, text)
-            if labels not in counts:
-                context.limits.room((len(counts) + 1) * steps.count)
-                counts[labels] = np.zeros(steps.count)
-            counts[labels] += where
-    found = np.array(list(counts.values())).reshape(len(counts), steps.count)
-    return Vector(list(counts), found, found > 0, np.zeros(len(counts), bool))
+        for text, at in _texts(groups.vector, piece):
+            row = numbers.setdefault(with_label(groups.labels[number], label, text), len(numbers))
+            places.append(row * steps.count + at)
+        context.limits.room(len(numbers) * steps.count)
+    shape = (len(numbers), steps.count)
+    found = np.bincount(np.concatenate(places), minlength=shape[0] * shape[1]).reshape(shape).astype(float)
+    return Vector(list(numbers), found, found > 0, np.zeros(len(numbers), bool))
 
 
-def _texts(vector: Vector, piece: slice) -> list[tuple[str, Any]]:
-    """Return each distinct value as text, and at how many series it is at each step."""
-    kept, bits = vector.is_float[piece], vector.values[piece].view(np.int64)
-    found: dict[str, Any] = {}
+def _texts(vector: Vector, piece: slice) -> Iterator[tuple[str, Any]]:
+    """Yield each distinct value as text, and the steps it is at, one for each series."""
+    kept = vector.is_float[piece]
     # By their bits, since 0 and -0 are written differently.
-    for one in np.unique(bits[kept]):
-        text = number_text(float(one.view(np.float64)))
-        found[text] = found.get(text, 0) + ((bits == one) & kept).sum(axis=0)
-    return [*found.items(), *histogram_aggregation.texts(vector.rows(np.arange(piece.start, piece.stop)))]
+    bits, steps = vector.values[piece].view(np.int64)[kept], np.nonzero(kept)[1]
+    order = np.argsort(bits, kind="stable")
+    firsts = np.flatnonzero(np.diff(bits[order], prepend=~bits[order[:1]]))
+    for begin, end in pairwise([*firsts.tolist(), len(order)]):
+        yield number_text(float(bits[order[begin]].view(np.float64))), steps[order[begin:end]]
+    if vector.histograms is not None:
+        yield from histogram_aggregation.texts(vector.rows(np.arange(piece.start, piece.stop)))

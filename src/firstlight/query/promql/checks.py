@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from firstlight.errors import QuerySyntaxError
 from firstlight.query.promql.lexer import syntax_error
+from firstlight.query.promql.selectors import meets
 from firstlight.query.promql.signatures import SIGNATURES
 from firstlight.query.promql.syntax import (
     COMPARISONS,
@@ -44,9 +45,24 @@ def checked(expr: Expr, text: str) -> Expr:
         case Aggregate():
             return _aggregate(expr, text)
         case Call():
-            return _call(replace(expr, args=tuple(checked(arg, text) for arg in expr.args)), text)
-        case Number() | String() | VectorSelector() | MatrixSelector():
+            return _call(replace(expr, args=tuple(_argument(expr, arg, text) for arg in expr.args)), text)
+        case VectorSelector() | MatrixSelector():
+            return _selector(expr, text)
+        case Number() | String():
             return expr
+
+
+def _argument(call: Call, arg: Expr, text: str) -> Expr:
+    # The second argument of info chooses labels, not series, so it may meet anything.
+    is_free = call.name == "info" and isinstance(arg, VectorSelector) and arg is not call.args[0]
+    return arg if is_free else checked(arg, text)
+
+
+def _selector(expr: VectorSelector | MatrixSelector, text: str) -> Expr:
+    vector = expr.vector if isinstance(expr, MatrixSelector) else expr
+    if all(meets(matcher, "") for matcher in vector.matchers):
+        raise _problem(expr, text, "vector selector must contain at least one non-empty matcher")
+    return expr
 
 
 def _problem(expr: Expr, text: str, problem: str) -> QuerySyntaxError:

@@ -5,12 +5,18 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from firstlight.errors import QueryFailed
-from firstlight.query.promql import absence, elementwise, histogram_functions, labels_functions, over_time
+from firstlight.query.promql import (
+    absence,
+    elementwise,
+    histogram_functions,
+    info_function,
+    labels_functions,
+    over_time,
+)
 from firstlight.query.promql.aggregation import aggregate
 from firstlight.query.promql.binary import binary, unary
 from firstlight.query.promql.context import Context
 from firstlight.query.promql.selecting import selected_vector
-from firstlight.query.promql.signatures import SIGNATURES
 from firstlight.query.promql.syntax import (
     Aggregate,
     Binary,
@@ -49,6 +55,7 @@ FUNCTIONS: Mapping[str, _Function] = {
     "double_exponential_smoothing": over_time.double_exponential_smoothing,
     "histogram_fraction": histogram_functions.histogram_fraction,
     "histogram_quantile": histogram_functions.histogram_quantile,
+    "info": info_function.info,
     "label_join": labels_functions.label_join,
     "label_replace": labels_functions.label_replace,
     "pi": elementwise.pi,
@@ -114,8 +121,4 @@ def _evaluated(context: Context, expr: Expr, steps: Steps) -> Value:
 
 
 def _called(context: Context, call: Call, steps: Steps) -> Value:
-    function = FUNCTIONS.get(call.name)
-    if function is None:
-        assert call.name in SIGNATURES
-        raise QueryFailed(f"the function {call.name} is not there yet")
-    return function(context, call, steps)
+    return FUNCTIONS[call.name](context, call, steps)

@@ -6,15 +6,20 @@ No sample outside a window touches its result, so neither infinities nor cancell
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from firstlight.query.promql.gathered import each_table
 from firstlight.query.promql.ranges import Windows
 
 _LOST_RATIO = 1e-4
 """Sums smaller than that share of what was summed are done again, compensated."""
+
+_EXACT_BELOW = 2.0**53
+_FEW_WINDOWS = 8
 
 
 def folded(operator: Any, values: Any, first: Any, last: Any) -> Any:
@@ -65,26 +70,33 @@ def sums(windows: Windows) -> Any:
         found = folded(np.add, values, first, last)
         if len(values) and not (values.min() >= 0 or values.max() <= 0):
             whole = folded(np.add, np.abs(values), first, last)
-            doubtful = np.abs(found) < whole * _LOST_RATIO
-            if doubtful.any():
-                _sum_again(found, windows, doubtful & np.isfinite(whole))
+            doubtful = (np.abs(found) < whole * _LOST_RATIO) & np.isfinite(whole)
+            # Whole numbers are summed exactly as long as a double holds them all.
+            if doubtful.any() and not (whole.max() < _EXACT_BELOW and (values == np.trunc(values)).all()):
+                found[doubtful] = _summed_again(windows, doubtful)
     return found
 
 
-def _sum_again(found: Any, windows: Windows, chosen: Any) -> None:
-    begins, ends = windows.first[chosen].tolist(), windows.last[chosen].tolist()
-    found[chosen] = [compensated(windows.values[b:e].tolist()) for b, e in zip(begins, ends, strict=True)]
+def _summed_again(windows: Windows, chosen: Any) -> Any:
+    first, last = windows.first[chosen], windows.last[chosen]
+    if len(first) <= _FEW_WINDOWS:
+        pairs = zip(first.tolist(), last.tolist(), strict=True)
+        return [float(compensated(windows.values[begin:end].tolist(), 0.0)) for begin, end in pairs]
+    again = replace(windows, first=first, last=last)
+    return each_table(again, lambda values, *_: compensated(values.T, np.zeros(len(values))))
 
 
-def compensated(values: Sequence[float]) -> float:
-    """Return the sum of ``values`` with what rounding loses added at the end.
+def compensated(rows: Iterable[Any], zero: Any) -> Any:
+    """Return the sum of ``rows``, numbers or arrays, with what rounding loses added at the end.
 
     A. Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974; so does Prometheus.
     """
-    total = lost = 0.0
-    for value in values:
-        raised = total + value
-        lost += (total - raised) + value if abs(total) >= abs(value) else (value - raised) + total
+    total, lost = zero, zero
+    for row in rows:
+        raised = total + row
+        # What is smaller loses its last digits (D. E. Knuth's test-free form of the same step).
+        part = raised - total
+        lost = lost + ((total - (raised - part)) + (row - part))
         total = raised
     return total + lost
 

@@ -40,6 +40,7 @@ def each_table(windows: Windows, kernel: Callable[[Any, Any, Any], Any]) -> Any:
     found = np.zeros(windows.first.size)
     with np.errstate(all="ignore"):
         for chosen, first, length in _tables(windows):
+            windows.check()
             found[chosen] = kernel(rows_of(windows.values, first, length), first, chosen)
     return found.reshape(windows.first.shape)
 

@@ -10,6 +10,8 @@ Follows Prometheus 3.5 (https://prometheus.io/docs/specs/native_histograms/).  T
 ``histogram_rates``            ``window_rates`` (rate, increase, delta), ``instant_rate`` (irate, idelta), ``resets``,
                                ``changes``
 ``histogram_statistics``       ``average``, ``quantile``, ``fraction``, ``variance``, ``deviation``
+``histogram_quantiles``        ``quantiles`` of many at once
+``histogram_tables``           ``Table``: many of one layout as rows and columns
 ``histogram_layout``           ``filled_buckets``: bounds and counts in ascending order
 ``histogram_text``             ``api_form`` (the HTTP API's JSON), ``text_form`` (as label values spell it)
 ``histogram_points``           ``of_point``, ``to_point``: the lake's rows
@@ -19,7 +21,7 @@ Follows Prometheus 3.5 (https://prometheus.io/docs/specs/native_histograms/).  T
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -78,6 +80,12 @@ class Buckets(NamedTuple):
 
 
 NONE = Buckets(np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+def sliced(indexes: Any, counts: Any, edges: Any) -> list[Buckets]:
+    """Return buckets that lie one after the other, none of them zero, cut at ``edges``."""
+    pairs = pairwise(edges.tolist())
+    return [Buckets(indexes[start:end], counts[start:end]) if end > start else NONE for start, end in pairs]
 
 
 class Histogram(msgspec.Struct, frozen=True, eq=False, gc=False):

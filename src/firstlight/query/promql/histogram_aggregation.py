@@ -1,5 +1,6 @@
 """What aggregations make of histograms."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,7 @@ def ignored(notes: Annotations, expr: Aggregate, groups: Groups) -> None:
         notes.inform(f"ignored histogram in {expr.op} aggregation", expr.expr.place)
 
 
-def texts(vector: Vector) -> list[tuple[str, Any]]:
-    """Return each distinct histogram as text, and at how many series it is at each step."""
-    found: dict[str, Any] = {}
-    if vector.histograms is None:
-        return []
+def texts(vector: Vector) -> Iterator[tuple[str, Any]]:
+    """Yield each histogram as text, and the step it is at."""
     for row, step in cells(vector.is_histogram):
-        counts = found.setdefault(text_form(vector.histograms[row, step]), np.zeros(vector.steps()))
-        counts[step] += 1
-    return list(found.items())
+        yield text_form(vector.histograms[row, step]), np.array([step])

@@ -12,7 +12,8 @@ from firstlight.query.promql.context import Context
 from firstlight.query.promql.histogram import Histogram
 from firstlight.query.promql.histogram_notes import note
 from firstlight.query.promql.histogram_operators import cells
-from firstlight.query.promql.histogram_statistics import average, deviation, fraction, quantile, variance
+from firstlight.query.promql.histogram_quantiles import quantiles
+from firstlight.query.promql.histogram_statistics import average, deviation, fraction, variance
 from firstlight.query.promql.histogram_troubles import Trouble
 from firstlight.query.promql.label_sets import name_of, value_of
 from firstlight.query.promql.syntax import Call, Expr
@@ -85,10 +86,11 @@ def _look_for_missing_bounds(context: Context, vector: Vector, place: Expr) -> N
 
 def _of_native(context: Context, call: Call, vector: Vector, params: tuple[Any, ...]) -> Vector:
     values, present = np.zeros(vector.present.shape), vector.is_histogram
-    for row, step in cells(present):
-        at_step = tuple(float(param[step]) for param in params)
-        values[row, step], trouble = _ESTIMATES[call.name](vector.histograms[row, step], *at_step)
-        if trouble is not None:
+    for row in np.flatnonzero(present.any(axis=1)).tolist():
+        there = np.flatnonzero(present[row])
+        histograms, at_steps = vector.histograms[row, there].tolist(), (param[there] for param in params)
+        values[row, there], troubles = _ESTIMATES[call.name](histograms, *at_steps)
+        for trouble in troubles:
             note(context.notes, trouble, name_of(vector.labels[row]), call.args[-1].place)
     return vector.rows(present.any(axis=1)).floats(values[present.any(axis=1)], present[present.any(axis=1)])
 
@@ -102,9 +104,14 @@ def histogram_part(context: Context, call: Call, steps: Steps) -> Vector:
     return vector.floats(values, present)
 
 
-_ESTIMATES: Mapping[str, Callable[..., tuple[float, Trouble | None]]] = {
-    "histogram_fraction": fraction,
-    "histogram_quantile": quantile,
+def _fractions(histograms: list[Histogram], lower: Any, upper: Any) -> tuple[list[float], set[Trouble]]:
+    found = [fraction(*one) for one in zip(histograms, lower.tolist(), upper.tolist(), strict=True)]
+    return [value for value, _ in found], {trouble for _, trouble in found if trouble is not None}
+
+
+_ESTIMATES: Mapping[str, Callable[..., tuple[Any, set[Trouble]]]] = {
+    "histogram_fraction": _fractions,
+    "histogram_quantile": quantiles,
 }
 _PARTS: Mapping[str, Callable[[Histogram], float]] = {
     "histogram_avg": average,

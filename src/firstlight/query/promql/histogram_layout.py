@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from firstlight.query.promql.histogram import Buckets, Histogram
+from firstlight.query.promql.histogram_tables import Table
 
 
 class Filled(NamedTuple):
@@ -35,6 +36,41 @@ def filled_buckets(histogram: Histogram) -> Filled:
 def written_buckets(histogram: Histogram) -> Filled:
     """Return the buckets that hold something with the bounds of their schema, as the text form shows them."""
     return _ascending(histogram, histogram.zero_count != 0, 0.0)
+
+
+class Columns(NamedTuple):
+    """The buckets of many histograms of one layout, ascending.
+
+    Attributes:
+        lower: (columns,) bounds as in :class:`Filled`.
+        upper: (columns,) bounds.
+        counts: (n, columns) what each histogram holds there.
+        zero: column of the zero bucket, -1 where there can be none.
+        custom: whether the bounds are given one by one.
+    """
+
+    lower: Any
+    upper: Any
+    counts: Any
+    zero: int
+    custom: bool
+
+
+def columns_of(histogram: Histogram, table: Table) -> Columns:
+    """Return the columns of a table of histograms, ``histogram`` being one of them."""
+    edge = 0.0 if histogram.custom else histogram.zero_threshold
+    near, far = _bounds(histogram, Buckets(table.negative, table.negative), edge)
+    lower, upper = _bounds(histogram, Buckets(table.positive, table.positive), edge)
+    zero, positive, negative = table.sides(table.cells)
+    reach = histogram.zero_threshold
+    middle = ([-reach], [reach]) if not histogram.custom else ([], [])
+    return Columns(
+        np.concatenate((-far[::-1], middle[0], lower)),
+        np.concatenate((-near[::-1], middle[1], upper)),
+        np.concatenate((negative[:, ::-1], *([] if histogram.custom else [zero]), positive), axis=1),
+        -1 if histogram.custom else len(far),
+        histogram.custom,
+    )
 
 
 def _ascending(histogram: Histogram, has_zero: bool, edge: float) -> Filled:

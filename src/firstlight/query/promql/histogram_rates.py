@@ -50,7 +50,7 @@ def window_rates(windows: HistogramWindows, *, counter: bool, per_second: bool) 
     if not len(steps):
         return answers, troubles
     factors = _factors(pure, per_second)
-    if table := table_of(pure.histograms):
+    if table := table_of(pure.histograms.tolist()):
         answers[steps] = _tabled(table, pure, factors, counter)
         _warn_of_hints(pure, table.hints, counter, troubles)
     else:

@@ -1,16 +1,17 @@
 """Many native histograms of one layout as a table: a row each, a column for each bucket that any of them has."""
 
 from collections.abc import Sequence
-from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from firstlight.query.promql.histogram import NONE, Buckets, Hint, Histogram
+from firstlight.query.promql.histogram import Buckets, Hint, Histogram, sliced
 
 _HEAD = 3
 _SUM = 1
+_ZERO = 2
 _MOST_CELLS = 1 << 24
+_NARROW = 512
 
 
 class Table:
@@ -18,18 +19,20 @@ class Table:
 
     Attributes:
         cells: (n, columns) float64: count, sum, zero count, positive buckets, negative buckets.
+        positive: (columns,) int64, which positive buckets there are.
+        negative: likewise.
         hints: (n,) int8.
         resets: (n,) whether the counter began anew at each; the first has False.
     """
 
-    def __init__(self, histograms: Sequence[Histogram], positive: Any, negative: Any) -> None:
+    def __init__(self, histograms: Sequence[Histogram], positive: "Side", negative: "Side") -> None:
         self._layout = histograms[0]
-        self._positive, self._negative = positive, negative
-        split = _HEAD + len(positive)
-        self.cells = np.zeros((len(histograms), split + len(negative)))
+        self.positive, self.negative = positive.columns, negative.columns
+        split = _HEAD + len(self.positive)
+        self.cells = np.zeros((len(histograms), split + len(self.negative)))
         self.cells[:, :_HEAD] = [(one.count, one.sum, one.zero_count) for one in histograms]
-        _fill(self.cells[:, _HEAD:split], [one.positive for one in histograms], positive)
-        _fill(self.cells[:, split:], [one.negative for one in histograms], negative)
+        positive.fill(self.cells[:, _HEAD:split])
+        negative.fill(self.cells[:, split:])
         self.hints = np.array([one.hint for one in histograms], np.int8)
         self.resets = self._find_resets()
 
@@ -49,11 +52,16 @@ class Table:
         lost[places] = self.cells[places - 1]
         return lost.cumsum(axis=0)
 
+    def sides(self, rows: Any) -> tuple[Any, Any, Any]:
+        """Return of each row the zero bucket (one column), the positive and the negative buckets."""
+        split = _HEAD + len(self.positive)
+        return rows[:, _ZERO:_HEAD], rows[:, _HEAD:split], rows[:, split:]
+
     def histograms(self, rows: Any) -> Any:
-        """Return gauges of this layout: an object for each row of ``rows``, which it keeps."""
-        layout, split = self._layout, _HEAD + len(self._positive)
-        head = rows[:, :_HEAD].tolist()
-        positive, negative = _sides(self._positive, rows[:, _HEAD:split]), _sides(self._negative, rows[:, split:])
+        """Return gauges of this layout: an object for each row of ``rows``."""
+        layout, head = self._layout, rows[:, :_HEAD].tolist()
+        _, *sides = self.sides(rows)
+        positive, negative = filled(self.positive, sides[0]), filled(self.negative, sides[1])
         answers = np.empty(len(rows), object)
         for place, (count, total, zero) in enumerate(head):
             answers[place] = Histogram(
@@ -70,34 +78,50 @@ class Table:
         return answers
 
 
-def table_of(histograms: Any) -> Table | None:
+def filled(columns: Any, rows: Any) -> list[Buckets]:
+    """Return the buckets of each of ``rows``, whose cells are those of ``columns``."""
+    where, places = np.nonzero(rows)
+    return sliced(columns[places], rows[where, places], np.searchsorted(where, np.arange(len(rows) + 1)))
+
+
+def table_of(listed: Sequence[Histogram]) -> Table | None:
     """Return the table of a series, or None where its layout changes, it is too wide or holds no ordinary numbers."""
-    listed: list[Histogram] = histograms.tolist()
     first = listed[0]
     layout = first.schema, first.zero_threshold, first.bounds
     if not all((one.schema, one.zero_threshold, one.bounds) == layout for one in listed):
         return None
-    positive, negative = _union([one.positive for one in listed]), _union([one.negative for one in listed])
-    if len(listed) * (_HEAD + len(positive) + len(negative)) > _MOST_CELLS:
+    positive, negative = _side_of([one.positive for one in listed]), _side_of([one.negative for one in listed])
+    if len(listed) * (_HEAD + len(positive.columns) + len(negative.columns)) > _MOST_CELLS:
         return None
     table = Table(listed, positive, negative)
     return table if np.isfinite(table.cells).all() else None
 
 
-def _union(sides: list[Buckets]) -> Any:
-    return np.unique(np.concatenate([side.indexes for side in sides]))
+class Side(NamedTuple):
+    """The buckets of one side of many histograms.
+
+    Attributes:
+        columns: int64, ascending: those that some histogram has, and perhaps others between them.
+        indexes: of all buckets, histogram after histogram.
+        counts: of all.
+        lengths: how many each histogram has.
+    """
+
+    columns: Any
+    indexes: Any
+    counts: Any
+    lengths: Any
+
+    def fill(self, cells: Any) -> None:
+        """Put the counts into ``cells``, (n, columns)."""
+        rows = np.repeat(np.arange(len(self.lengths)), self.lengths)
+        cells[rows, self.columns.searchsorted(self.indexes)] = self.counts
 
 
-def _sides(columns: Any, rows: Any) -> list[Buckets]:
-    if not len(columns):
-        return [NONE] * len(rows)
-    whole = (rows != 0).all(axis=1).tolist()
-    sides = map(Buckets, repeat(columns), rows)
-    return [side if full else side.compact() for side, full in zip(sides, whole, strict=True)]
-
-
-def _fill(cells: Any, sides: list[Buckets], columns: Any) -> None:
-    lengths = [len(side.counts) for side in sides]
-    rows = np.repeat(np.arange(len(sides)), lengths)
-    places = columns.searchsorted(np.concatenate([side.indexes for side in sides]))
-    cells[rows, places] = np.concatenate([side.counts for side in sides])
+def _side_of(sides: list[Buckets]) -> Side:
+    indexes = np.concatenate([side.indexes for side in sides])
+    counts = np.concatenate([side.counts for side in sides])
+    lowest, highest = (int(indexes.min()), int(indexes.max())) if len(indexes) else (0, -1)
+    # To sort takes longer than some empty columns do.
+    columns = np.arange(lowest, highest + 1) if highest - lowest < _NARROW else np.unique(indexes)
+    return Side(columns, indexes, counts, [len(side.counts) for side in sides])

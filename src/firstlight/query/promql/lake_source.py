@@ -10,7 +10,7 @@ import numpy as np
 from firstlight.codecs.otlp.values import STALE
 from firstlight.model import Matcher, Series
 from firstlight.query.promql.expressions import which_match
-from firstlight.query.promql.lake_histograms import Rows, histogram_rows
+from firstlight.query.promql.lake_histograms import HistogramReader, Rows
 from firstlight.query.promql.lake_names import NAME, PARTS, Names, shown_labels
 from firstlight.query.promql.limits import Limits
 from firstlight.query.promql.source import Labels, Selected
@@ -37,6 +37,7 @@ class LakeSource:
         self._reader = reader
         self._names: Names | None = None
         self._labels: dict[int, Labels] = {}
+        self._histograms = HistogramReader()
 
     def select(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, limits: Limits) -> Selected:
         """See :meth:`firstlight.query.promql.source.Source.select`.
@@ -50,7 +51,8 @@ class LakeSource:
             limits.check()
             runs = self._reader.runs(view, ids, start_ns + 1, end_ns + 1)
             limits.charge(len(runs.times_ns))
-            rows = histogram_rows(self._reader, view, ids, (start_ns + 1, end_ns + 1), limits) if len(ids) else None
+            span_ns = (start_ns + 1, end_ns + 1)
+            rows = self._histograms.rows(self._reader, view, ids, span_ns, limits) if len(ids) else None
             return _selected(ids, labels, runs, rows)
 
         return self._reader.reading(read)

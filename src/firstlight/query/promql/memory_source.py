@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from firstlight.model import Matcher
-from firstlight.query.promql.expressions import full_match
 from firstlight.query.promql.limits import Limits
+from firstlight.query.promql.selectors import meets
 from firstlight.query.promql.source import Labels, Selected
 
 
@@ -82,9 +82,4 @@ def _selected(lines: list[tuple[Labels, _Line]]) -> Selected:
 
 
 def _meets(labels: Mapping[str, str], matchers: Sequence[Matcher]) -> bool:
-    for matcher in matchers:
-        value = labels.get(matcher.label, "")
-        met = full_match(matcher.value, value) if matcher.op in {"=~", "!~"} else value == matcher.value
-        if met == matcher.op.startswith("!"):
-            return False
-    return True
+    return all(meets(matcher, labels.get(matcher.label, "")) for matcher in matchers)

@@ -1,6 +1,6 @@
 """Range vectors: samples of many series, and the window of each step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,10 @@ STALE_BITS = 0x7FF0000000000002
 
 _BLOCK_CELLS = 65_536
 _BLOCK_SAMPLES = 500_000
+
+
+def _go_on() -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Windows:
         ends_ns: ``(S,)`` the moments that windows end at, inclusive.
         range_ns: how long they are; what lies at the beginning itself is outside.
         is_shared: all series have samples at the same times.
+        check: to be called now and then in what takes long; see :meth:`firstlight.query.promql.limits.Limits.check`.
     """
 
     times_ns: Any
@@ -75,6 +80,7 @@ class Windows:
     ends_ns: Any
     range_ns: int
     is_shared: bool = False
+    check: Callable[[], None] = _go_on
 
     @property
     def counts(self) -> Any:
@@ -98,6 +104,7 @@ class Ranges:
         range_ns: how long windows are.
         nameless: ``(N,)`` bool, whose names are to be dropped.
         cuts: where windows begin and end in the floats of each series, when that is the same in all.
+        check: see :class:`Windows`.
     """
 
     labels: list[Labels]
@@ -107,12 +114,13 @@ class Ranges:
     range_ns: int
     nameless: Any
     cuts: tuple[Any, Any] | None = None
+    check: Callable[[], None] = _go_on
 
     def blocks(self, limits: Limits) -> Iterator[tuple[slice, "Ranges"]]:
         """Cut into blocks of series that fit the processor's caches."""
         longest = max(1, int(self.floats.lengths.max(initial=0)))
         size = max(1, min(_BLOCK_CELLS // self.steps.count, _BLOCK_SAMPLES // longest))
-        whole = self.with_cuts()
+        whole = replace(self.with_cuts(), check=limits.check)
         for begin in range(0, len(self.labels), size):
             end = min(begin + size, len(self.labels))
             limits.check()
@@ -133,7 +141,8 @@ class Ranges:
             return self
         mixed = self.mixed.block(begin, end) if self.mixed else None
         floats, nameless = self.floats.block(begin, end), self.nameless[begin:end]
-        return Ranges(self.labels[begin:end], floats, mixed, self.steps, self.range_ns, nameless, self.cuts)
+        labels = self.labels[begin:end]
+        return replace(self, labels=labels, floats=floats, mixed=mixed, nameless=nameless)
 
     def float_windows(self) -> Windows:
         """Return the windows over floats."""
@@ -142,7 +151,7 @@ class Ranges:
             return self._windows(floats)
         first, last = (cut + floats.starts[:, None] for cut in self.cuts)
         ends_ns = self.steps.times_ns()
-        return Windows(floats.times_ns, floats.values, first, last, ends_ns, self.range_ns, is_shared=True)
+        return Windows(floats.times_ns, floats.values, first, last, ends_ns, self.range_ns, True, self.check)
 
     def mixed_windows(self) -> Windows:
         """Return the windows over floats and histograms."""
@@ -150,7 +159,8 @@ class Ranges:
 
     def _windows(self, samples: Samples) -> Windows:
         first, last = window_positions(samples.times_ns, samples.starts, samples.lengths, self.steps, self.range_ns)
-        return Windows(samples.times_ns, samples.values, first, last, self.steps.times_ns(), self.range_ns)
+        ends_ns = self.steps.times_ns()
+        return Windows(samples.times_ns, samples.values, first, last, ends_ns, self.range_ns, False, self.check)
 
 
 def split(times_ns: Any, values: Any, histograms: Any, lengths: Any) -> tuple[Samples, Samples | None]:

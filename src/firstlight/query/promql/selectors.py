@@ -195,11 +195,7 @@ class SelectorParser(DurationParser):
             self.expect("}")
         if outside:
             matchers.append(name_matcher(outside))
-        found = VectorSelector(outside, tuple(matchers), Place(start, self.last.end))
-        if all(_meets_nothing(matcher) for matcher in matchers):
-            problem = "vector selector must contain at least one non-empty matcher"
-            raise syntax_error(self.text, start, problem)
-        return found
+        return VectorSelector(outside, tuple(matchers), Place(start, self.last.end))
 
     def _matcher(self, name: str, matchers: list[Matcher]) -> str:
         token = self.now
@@ -266,13 +262,11 @@ def _calculate(op: str, left: float, right: float) -> float:
             return float(left**right)
 
 
-def _meets_nothing(matcher: Matcher) -> bool:
-    """Return whether the empty text meets ``matcher``."""
-    if matcher.op == "=":
-        return matcher.value == ""
-    if matcher.op == "!=":
-        return matcher.value != ""
-    return full_match(matcher.value, "") == (matcher.op == "=~")
+def meets(matcher: Matcher, text: str) -> bool:
+    """Return whether a label with the value ``text``, which is empty where there is none, meets ``matcher``."""
+    if matcher.op in {"=", "!="}:
+        return (matcher.value == text) == (matcher.op == "=")
+    return full_match(matcher.value, text) == (matcher.op == "=~")
 
 
 def _regex_problem(expression: str) -> str | None:
