@@ -162,7 +162,8 @@ class SegmentWriter:
         if "time" in table.column_names:
             self._bound(table["time"])
         rows = ROLLUP_ROW_GROUP_ROWS if self.name in schema.DERIVED else ROW_GROUP_ROWS
-        self._writer.write_table(schema.completed(self.name, table).cast(self._schema), rows)
+        whole = schema.completed(self.name, table) if _is_the_lakes(self.name, self._schema) else table
+        self._writer.write_table(whole.cast(self._schema), rows)
         if self._beside is not None:
             self._beside.add(table)
         self._rows += table.num_rows
