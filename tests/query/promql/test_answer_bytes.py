@@ -42,6 +42,14 @@ def test_bytes_say_what_the_data_say(kind: str) -> None:
     assert json.loads(answer_bytes(answer)) == json.loads(json.dumps(answer_data(answer)))
 
 
+def test_series_of_the_same_times_are_written_alike() -> None:
+    values = np.arange(300.0) / 7
+    times_ns = np.tile(np.arange(100) * 1_500_000_000, 3)
+    labels = [(("n", str(at)),) for at in range(3)]
+    answer = Answer("matrix", labels, np.full(3, 100), times_ns, values)
+    assert json.loads(answer_bytes(answer)) == answer_data(answer)
+
+
 def test_an_answer_of_nothing_is_written() -> None:
     nothing = np.empty(0, np.int64)
     assert answer_bytes(Answer("matrix", [], nothing, nothing, np.empty(0))) == b'{"resultType":"matrix","result":[]}'
