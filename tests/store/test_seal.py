@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from firstlight.app.lake import Lake
@@ -18,9 +19,12 @@ from firstlight.model import (
     SpanEvent,
     SpanLink,
 )
-from firstlight.store import lakehouse, schema, seal
+from firstlight.store import lakehouse, schema, seal, segment
+from firstlight.store.catalog import Catalog, columns_of
+from firstlight.store.commit import commit
 from firstlight.store.layout import FileLock, Layout
 from firstlight.store.maintain import maintain
+from firstlight.store.merge import merged
 from firstlight.store.seal import Sealer
 from firstlight.store.wal import WalWriter
 from tests.store.ducklake import attached
@@ -211,3 +215,33 @@ def test_a_lake_can_be_moved(tmp_path: Path) -> None:
     layout.root.rename(tmp_path / "there")
     with Lake.open(tmp_path / "there", read_only=True) as lake:
         assert lake.sql("SELECT count(*) FROM metrics").rows == [(10,)]
+
+
+def test_a_lake_from_before_the_columns_of_native_histograms_is_read_and_gets_them(tmp_path: Path) -> None:
+    layout, _ = left_by_a_dead_writer(tmp_path)
+    Sealer(layout).seal()
+    optional = schema.OPTIONAL["exponential"]
+    connection = lakehouse.connect(layout)
+    for name in optional:
+        connection.execute(f"ALTER TABLE lake.exponential DROP COLUMN {name}")
+    connection.close()
+    (known,) = Catalog(layout).snapshot().segments["exponential"]
+    rows, path = pq.read_table(known.path).drop_columns(optional), layout.table_dir("exponential") / "old.parquet"
+    old_segment = segment.write(rows, "exponential", layout.staging / "old", path)
+    commit(layout, "test", add=[old_segment], remove=[("exponential", known.path)])
+    question = "SELECT count, float_count, bounds, hint FROM exponential_histograms ORDER BY time_ns"
+    old = [(3, None, None, 0), (2, None, None, 0), (3, None, None, 0)]
+    with Lake.open(tmp_path, read_only=True) as lake:
+        assert lake.sql(question).rows == old
+    with Lake.open(tmp_path, maintain=False) as lake:
+        assert set(optional) <= set(columns_of(layout, "exponential"))
+        batch = Batch(Resource())
+        batch.series[HIST.id()] = HIST
+        batch.exponential.append(ExponentialPoint(HIST.id(), START_NS + 9, 0.5, 1.0, 0, hint=3))
+        lake.append([batch])
+        assert lake.sql(question).rows == [*old, (0, 0.5, None, 3)]
+    Sealer(layout).seal()
+    with Lake.open(tmp_path, read_only=True) as lake:
+        assert lake.sql(question).rows == [*old, (0, 0.5, None, 3)]
+    (merged_rows,) = merged("exponential", [one.path for one in Catalog(layout).snapshot().segments["exponential"]])
+    assert merged_rows["hint"].to_pylist() == [None, None, None, 3]

@@ -211,7 +211,8 @@ class SegmentWriter:
         """Write so many of the rows that wait, or all."""
         waiting = pa.concat_tables(self._waiting)
         table = waiting.slice(0, rows)
-        self._writer.write_table(schema.completed(self.name, table).cast(self._schema), self._row_group_rows)
+        whole = schema.completed(self.name, table) if _is_the_lakes(self.name, self._schema) else table
+        self._writer.write_table(whole.cast(self._schema), self._row_group_rows)
         if self._beside is not None:
             self._beside.add(table)
         self._waiting = [waiting.slice(rows)] if rows is not None and rows < waiting.num_rows else []

@@ -89,9 +89,7 @@ def _patterns(present: Any) -> Iterator[tuple[Any, Any]]:
 
 def _coalesced(bounds: Any, counts: Any) -> Buckets:
     """Add up buckets whose bounds are the same number written differently."""
-    firsts = np.flatnonzero(np.diff(bounds, prepend=-np.inf) != 0) if len(bounds) > 1 else np.zeros(1, np.int64)
-    if len(bounds) > 1 and (not len(firsts) or firsts[0]):
-        firsts = np.concatenate(([0], firsts))
+    firsts = np.flatnonzero(np.concatenate(([True], bounds[1:] != bounds[:-1])))
     if len(firsts) == len(bounds):
         return Buckets(bounds, counts)
     return Buckets(bounds[firsts], np.add.reduceat(counts, firsts, axis=0))
