@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import multiprocessing, os, signal, sys, threading
+import faulthandler, multiprocessing, os, sys, threading
 from firstlight.app.lake import Lake
 from firstlight.app.lake_limits import LakeLimits
 from firstlight.errors import StorageError
@@ -23,8 +23,9 @@ def names():
     return [name for name, in lake.sql("SELECT DISTINCT name FROM events ORDER BY name").rows]
 
 def in_child(work):
-    signal.alarm(30)
+    faulthandler.dump_traceback_later(60, exit=True)
     work()
+    faulthandler.cancel_dump_traceback_later()
 
 def by_fork(work):
     if pid := os.fork():

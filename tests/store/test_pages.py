@@ -24,10 +24,13 @@ def mapped(path: Path) -> Iterator[tuple[int, PageMap]]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table]:
-    """Return a segment written in two pieces, and its rows."""
+    """Return a segment of two row groups, and its rows."""
     table = events([f"body {i} ☃" if i % 11 else "" for i in range(ROWS)])
     folder = tmp_path_factory.mktemp("segment")
-    with segment.SegmentWriter("events", folder / "staging", folder / "x.parquet") as writer:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segment, "ROW_GROUP_ROWS", 2 * BLOCK_ROWS + 5)
+        writer = segment.SegmentWriter("events", folder / "staging", folder / "x.parquet")
+    with writer:
         writer.write(table.slice(0, 2 * BLOCK_ROWS + 5))
         writer.write(table.slice(2 * BLOCK_ROWS + 5))
     return writer.written().path, table

@@ -221,7 +221,7 @@ def test_a_lake_from_before_the_columns_of_native_histograms_is_read_and_gets_th
     layout, _ = left_by_a_dead_writer(tmp_path)
     Sealer(layout).seal()
     optional = schema.OPTIONAL["exponential"]
-    connection = lakehouse.connect(layout)
+    connection = attached(layout)
     for name in optional:
         connection.execute(f"ALTER TABLE lake.exponential DROP COLUMN {name}")
     connection.close()

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from firstlight.errors import StorageError, StorageFull
 from firstlight.store import schema
 from firstlight.store.delivery import without_older
+from firstlight.store.forks import no_fork
 from firstlight.store.layout import FileKey, Layout
 
 _BUSY_TIMEOUT_S = 5.0
@@ -250,6 +251,13 @@ def opened(layout: Layout, *, write: bool = False) -> Iterator[sqlite3.Connectio
         StorageError: it is damaged, no database, or held by somebody for too long.
         StorageFull: no space to write to it.
     """
+    # SQLite's own locks would stay held in a child of somebody who reads at that moment.  Writing may take seconds.
+    with nullcontext() if write else no_fork, _transaction(layout, write=write) as database:
+        yield database
+
+
+@contextmanager
+def _transaction(layout: Layout, *, write: bool) -> Iterator[sqlite3.Connection]:
     try:
         database = sqlite3.connect(
             _address(layout, write=write), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True

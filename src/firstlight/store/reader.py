@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from firstlight.store import footer, schema
 from firstlight.store.catalog import Catalog, Segment, Snapshot
 from firstlight.store.database import confined_database, quoted
 from firstlight.store.event_reader import EventReader
-from firstlight.store.forks import restart_in_children
+from firstlight.store.forks import no_fork, restart_in_children
 from firstlight.store.hot import Block
 from firstlight.store.index import SeriesIndex
 from firstlight.store.intact import Intact
@@ -109,6 +110,7 @@ class LakeReader:
         Raises:
             StorageError: segments cannot be read, though they are there and whole.
         """
+        _settle_arrow()
         problem: Exception | None = None
         for _ in range(_TRIES):
             view = self.view()
@@ -152,6 +154,7 @@ class LakeReader:
 
     def series(self, view: View) -> SeriesIndex:
         """Return the index with every series of ``view``."""
+        _settle_arrow()
         with self._lock:
             self._index_segments(view)
             for key, file in view.files.items():
@@ -190,6 +193,13 @@ class LakeReader:
             return os.stat(self.layout.forgotten).st_mtime_ns
         except FileNotFoundError:
             return 0
+
+
+@cache
+def _settle_arrow() -> None:
+    """Let Arrow look for pandas now, which it does when it first makes an array: a fork may not come amid that."""
+    with no_fork:
+        pa.array([0])
 
 
 def _parquet(paths: Sequence[str], *, by_name: bool = False) -> str:
