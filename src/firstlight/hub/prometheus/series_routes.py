@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, Response, get, route
+from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
 from firstlight.codecs.prometheus_escaping import unescaped
@@ -48,7 +49,9 @@ async def find_labels(request: Request[Any, Any, Any], platform: GivenPlatform) 
 
 
 @get("/api/v1/label/{name:str}/values")
-async def find_label_values(request: Request[Any, Any, Any], platform: GivenPlatform, name: str) -> Response[bytes]:
+async def find_label_values(
+    request: Request[Any, Any, Any], platform: GivenPlatform, name: FromPath[str]
+) -> Response[bytes]:
     """Return the values that a label has."""
     meant = unescaped(name)
     if not is_text(meant):
