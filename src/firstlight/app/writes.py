@@ -2,10 +2,12 @@
 
 import threading
 from collections import deque
+from collections.abc import Mapping
 from typing import Protocol
 
 from firstlight.app.deliveries import LARGE_BYTES
 from firstlight.app.self_metrics import SelfMetrics
+from firstlight.codecs.remote_write_series import Metadata
 
 SIGNAL = "remote_write"
 """What the hub's own metrics call these requests, beside those of OTLP by signal."""
@@ -42,6 +44,10 @@ class Reply(Protocol):
 class WriteDoor(Protocol):
     """Takes remote write requests as they came."""
 
+    @property
+    def metadata(self) -> Mapping[str, Metadata]:
+        """What senders said since the start that their metrics mean."""
+
     def handle(self, content_type: str, encoding: str, body: bytes, sender: str = "") -> Reply:
         """Decode, store and answer."""
 
@@ -58,6 +64,11 @@ class Writes:
         self._door = door
         self._metrics = metrics
         self._one_large = threading.Lock()
+
+    @property
+    def metadata(self) -> Mapping[str, Metadata]:
+        """What senders said since the start that their metrics mean."""
+        return self._door.metadata
 
     def take(self, content_type: str, encoding: str, chunks: deque[bytes], sender: str) -> Reply:
         """Return the answer to a request; ``chunks`` is its body as it came and is emptied."""

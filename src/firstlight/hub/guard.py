@@ -23,7 +23,7 @@ from firstlight.hub.prometheus.failures import WRITE_PATH
 
 COOKIE = "firstlight"
 SIGN_IN_PATH = "/sign-in"
-_OPEN_PATHS = frozenset({"/livez", "/readyz", SIGN_IN_PATH})
+_OPEN_PATHS = frozenset({"/livez", "/readyz", "/-/healthy", "/-/ready", SIGN_IN_PATH})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _UNMATCHED = "unmatched"
 

@@ -13,6 +13,7 @@ import msgspec
 
 from firstlight.codecs.remote_write import RemoteWriteDecoder
 from firstlight.codecs.remote_write_points import Written
+from firstlight.codecs.remote_write_series import Metadata
 from firstlight.codecs.snappy import inflated
 from firstlight.errors import DecodeError, Overloaded, PayloadTooLarge, StorageError, Unavailable
 from firstlight.ingest.otlp import PROTOBUF, STORAGE_RETRY_S
@@ -72,6 +73,11 @@ class RemoteWriteReceiver:
         self._refusals = refusals
         self._limit_bytes = limit_bytes
         self._decoder = RemoteWriteDecoder()
+
+    @property
+    def metadata(self) -> Mapping[str, Metadata]:
+        """What senders said since the start that their metrics mean."""
+        return self._decoder.metadata
 
     def handle(self, content_type: str, encoding: str, body: bytes, sender: str = "") -> WriteReply:
         """Store one request and return the answer; after a 204, and of a 400 what it does not name, it is kept.

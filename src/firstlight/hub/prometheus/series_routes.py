@@ -70,7 +70,7 @@ async def find_metadata(request: Request[Any, Any, Any], platform: GivenPlatform
     limit, per_metric, metric = _number(asked, "limit"), _number(asked, "limit_per_metric"), asked.text("metric")
 
     def reading(_: Any) -> Found:
-        known = platform.store.promql_labels.metadata()
+        known = platform.store.promql_labels.metadata(platform.writes.metadata)
         names = [metric] if metric in known else [] if metric else sorted(known)
         names = names[:limit] if limit >= 0 else names
         return Found({name: known[name][:per_metric] if per_metric > 0 else known[name] for name in names})
