@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from firstlight.app.lake_backup import BackupReport
     from firstlight.app.lake_stats import LakeStats
     from firstlight.query.promql.engine import Engine
+    from firstlight.query.promql.lake_labels import LakeLabels
     from firstlight.query.sql import SqlEngine
 
 
@@ -53,13 +54,14 @@ class Lake:
     upkeep of its own.
     """
 
-    def __init__(self, layout: Layout, reader: LakeReader, time_limit_s: float, writer: WalWriter | None) -> None:
+    def __init__(self, layout: Layout, reader: LakeReader, limits: LakeLimits, writer: WalWriter | None) -> None:
         self._layout = layout
         self._reader = reader
-        self._time_limit_s = time_limit_s
+        self._limits = limits
         self._sql: SqlEngine | None = None
         self._promql: Engine | None = None
-        self._finder = EventFinder(reader, time_limit_s)
+        self._promql_labels: LakeLabels | None = None
+        self._finder = EventFinder(reader, limits.time_limit_s)
         self._wal = writer
         self._keeper: Keeper | None = None
         self._recovered: frozenset[bytes] = frozenset()
@@ -70,7 +72,7 @@ class Lake:
 
     def restart(self) -> None:
         """Begin anew in a forked child, where what other threads were about to change is left half done."""
-        self._finder = EventFinder(self._reader, self._time_limit_s)
+        self._finder = EventFinder(self._reader, self._limits.time_limit_s)
         if self._admission is not None:
             self._admission = self._admission.anew()
         if self._keeper is not None:
@@ -81,19 +83,30 @@ class Lake:
             with no_fork:
                 from firstlight.query.sql import SqlEngine  # and DuckDB: 33 MB for who asks by SQL, and nobody else
 
-            self._sql = SqlEngine(self._reader, self._time_limit_s)
+            self._sql = SqlEngine(self._reader, self._limits.time_limit_s)
         return self._sql
 
     @property
     def promql_engine(self) -> "Engine":
-        """The engine that evaluates PromQL over this lake, within the time of :class:`LakeLimits`."""
+        """The engine that evaluates PromQL over this lake, within :class:`LakeLimits`."""
         if self._promql is None:
             with no_fork:
                 from firstlight.query.promql.engine import Engine, Options
+                from firstlight.query.promql.lake_labels import LakeLabels
                 from firstlight.query.promql.lake_source import LakeSource
 
-            self._promql = Engine(LakeSource(self._reader), Options(timeout_s=self._time_limit_s))
+            options = Options(self._limits.query_samples, self._limits.time_limit_s)
+            source = LakeSource(self._reader)
+            self._promql_labels = LakeLabels(source)
+            self._promql = Engine(source, options)
         return self._promql
+
+    @property
+    def promql_labels(self) -> "LakeLabels":
+        """What PromQL calls the series of this lake: label sets, names, values, meanings."""
+        _ = self.promql_engine
+        assert self._promql_labels is not None
+        return self._promql_labels
 
     @classmethod
     def open(
@@ -129,7 +142,7 @@ class Lake:
             lakehouse.create(layout)
         reader = LakeReader(layout, limits.memory_limit_bytes, limits.threads)
         writer = None if read_only else WalWriter(layout, durability, limits.rotate_bytes, limits.rotate_s)
-        lake = cls(layout, reader, limits.time_limit_s, writer)
+        lake = cls(layout, reader, limits, writer)
         if writer is not None:
             lake._admission = SeriesAdmission(reader, limits.series)
             lake._begin(writer, policy if maintain else None)
