@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from firstlight.cli import checks
-from firstlight.cli.client import HubClient, parse_address
+from firstlight.app.hub_client import HubClient, parse_address
 
 CHECKS = [
     "python",

@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from firstlight.app import upkeep
+from firstlight.app.asked_times import Asked, At, Duration, Moment, asked_times
 from firstlight.app.series_limits import SeriesAdmission, SeriesLimits, refused_by_reason
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from firstlight.app.lake_backup import BackupReport
     from firstlight.app.lake_stats import LakeStats
     from firstlight.query.promql.engine import Engine
+    from firstlight.query.promql.frame import Frame
     from firstlight.query.sql import SqlEngine
 
 
@@ -115,6 +117,37 @@ class Lake:
 
             self._promql = Engine(LakeSource(self._reader), Options(timeout_s=self._time_limit_s))
         return self._promql
+
+    def promql(  # noqa: PLR0913 - one name for each thing that people say
+        self,
+        expr: str,
+        *,
+        at: Moment | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        range: Duration | None = None,  # noqa: A002 - what it is called everywhere
+        step: Duration | None = None,
+    ) -> "Frame":
+        """Evaluate PromQL at one moment, or at many; see :func:`firstlight.app.asking.promql`.
+
+        Raises:
+            QueryError: it is no PromQL, cannot be evaluated, or costs too much.
+            UsageError: a time cannot be read.
+            StorageError: a segment cannot be read.
+        """
+        return self.promql_at(
+            expr, asked_times(time.time_ns(), at=at, start=start, end=end, range_=range, step=step)
+        )
+
+    def promql_at(self, expr: str, when: Asked) -> "Frame":
+        """Evaluate PromQL at the moments ``when``; raises as :meth:`promql`."""
+        from firstlight.query.promql.frame import frame_of
+
+        engine = self.promql_engine
+        if isinstance(when, At):
+            return frame_of(engine.instant(expr, when.time_ns), expr, (when.time_ns, when.time_ns))
+        answer = engine.range(expr, when.start_ns, when.end_ns, when.step_ns)
+        return frame_of(answer, expr, (when.start_ns, when.end_ns))
 
     @classmethod
     def open(

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from firstlight.cli import output
-from firstlight.cli.client import HubClient
+from firstlight.app.hub_client import HubClient
 from firstlight.cli.seen import Seen
 from firstlight.cli.source import EventFilter
 from firstlight.cli.texts import has_text

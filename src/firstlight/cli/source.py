@@ -10,7 +10,7 @@ from firstlight.cli.options import Wanted
 from firstlight.errors import NotReachable
 
 if TYPE_CHECKING:
-    from firstlight.cli.client import HubClient
+    from firstlight.app.hub_client import HubClient
     from firstlight.cli.wire import Table
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -74,7 +74,7 @@ def open_source(wanted: Wanted) -> Source:
         NotReachable: there is no hub and no data directory.
         UsageError: an address is malformed.
     """
-    from firstlight.cli.client import HubClient, parse_address
+    from firstlight.app.hub_client import HubClient, parse_address
 
     if wanted.url is not None:
         return _hub(HubClient(parse_address(wanted.url), wanted.timeout_s, wanted.token))
@@ -106,7 +106,7 @@ def usual(wanted: Wanted) -> Usual:
         ConfigError: a setting is wrong.
     """
     from firstlight.app.settings import load
-    from firstlight.cli.client import DEFAULT_PORT, Address, HubClient, parse_address
+    from firstlight.app.hub_client import DEFAULT_PORT, Address, HubClient, parse_address
 
     settings = load().settings
     token = wanted.token or settings.hub.token
@@ -121,7 +121,7 @@ def usual(wanted: Wanted) -> Usual:
 def living_hub(directory: Path, wanted: Wanted, token: str) -> "HubClient | None":
     """Return the hub that serves ``directory``, when one does and answers."""
     from firstlight.app.presence import find
-    from firstlight.cli.client import HubClient, parse_address
+    from firstlight.app.hub_client import HubClient, parse_address
 
     found = find(directory)
     hub = HubClient(parse_address(found.url), wanted.timeout_s, token) if found else None
