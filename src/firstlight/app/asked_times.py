@@ -52,7 +52,7 @@ class Stretch:
 Asked = At | Stretch
 
 
-def asked_times(  # noqa: PLR0913 - what people may say
+def asked_times(
     now_ns: int,
     *,
     at: Moment | None = None,
@@ -79,7 +79,9 @@ def asked_times(  # noqa: PLR0913 - what people may say
     if all(one is None for one in (start, end, range_, step)):
         return At(now_ns if at is None else moment_ns(at, now_ns, "at"))
     if at is not None:
-        raise UsageError("at is one moment, and start, end, range and step make many; for a stretch that ends then say end")
+        raise UsageError(
+            "at is one moment, and start, end, range and step make many; for a stretch that ends then say end"
+        )
     if None not in (start, end, range_):
         raise UsageError("start, end and range were given; two of them say the third")
     start_ns, end_ns = _ends(now_ns, start, end, range_)

@@ -118,7 +118,7 @@ class Lake:
             self._promql = Engine(LakeSource(self._reader), Options(timeout_s=self._time_limit_s))
         return self._promql
 
-    def promql(  # noqa: PLR0913 - one name for each thing that people say
+    def promql(
         self,
         expr: str,
         *,
@@ -135,9 +135,7 @@ class Lake:
             UsageError: a time cannot be read.
             StorageError: a segment cannot be read.
         """
-        return self.promql_at(
-            expr, asked_times(time.time_ns(), at=at, start=start, end=end, range_=range, step=step)
-        )
+        return self.promql_at(expr, asked_times(time.time_ns(), at=at, start=start, end=end, range_=range, step=step))
 
     def promql_at(self, expr: str, when: Asked) -> "Frame":
         """Evaluate PromQL at the moments ``when``; raises as :meth:`promql`."""

@@ -13,8 +13,8 @@ from firstlight.cli.options import Wanted, shared
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from firstlight.cli.checks import Check
     from firstlight.app.hub_client import HubClient
+    from firstlight.cli.checks import Check
 
 
 @click.command("doctor")

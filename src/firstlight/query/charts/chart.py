@@ -70,7 +70,12 @@ class Chart:
         return (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
 
     def text(
-        self, columns: int = DEFAULT_COLUMNS, rows: int = DEFAULT_ROWS, *, colours: bool = False, ascii_only: bool = False
+        self,
+        columns: int = DEFAULT_COLUMNS,
+        rows: int = DEFAULT_ROWS,
+        *,
+        colours: bool = False,
+        ascii_only: bool = False,
     ) -> str:
         """Return it as characters.
 

@@ -116,7 +116,7 @@ def frame_of(answer: Answer, query: str, span_ns: tuple[int, int]) -> Frame:
     """Return the engine's ``answer`` to ``query`` as a frame."""
     histograms, values, times_ns = None, answer.values, answer.times_ns
     if answer.histograms is not None:
-        is_histogram = np.not_equal(answer.histograms, None)
+        is_histogram = frame_tables.are_there(answer.histograms)
         values = np.where(is_histogram, np.nan, values)
         histograms = np.full(len(values), None, object)
         histograms[is_histogram] = [json_text(one) for one in answer.histograms[is_histogram]]

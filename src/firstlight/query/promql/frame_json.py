@@ -11,6 +11,7 @@ from firstlight.query.promql.frame import Frame
 
 _NS_PER_MS = 1_000_000
 _MS_PER_S = 1000
+_Point = tuple[float, float, str | None]
 _POINTS = {"vector": ("value", "histogram"), "matrix": ("values", "histograms")}
 
 
@@ -55,13 +56,13 @@ def _frame(answer: Any, query: str, span_ns: tuple[int, int]) -> Frame:
     )
 
 
-def _points(series: Mapping[str, Any], value_key: str, histogram_key: str) -> list[tuple[float, float, str | None]]:
+def _points(series: Mapping[str, Any], value_key: str, histogram_key: str) -> list[_Point]:
     """Return time, value and histogram of the points of one series, by time."""
     values, histograms = series.get(value_key, []), series.get(histogram_key, [])
     if value_key == "value":
         values, histograms = ([values] if values else []), ([histograms] if histograms else [])
-    found = [(time_s, float(value), None) for time_s, value in values]
-    native = [(time_s, np.nan, json.dumps(one, separators=(",", ":"))) for time_s, one in histograms]
+    found: list[_Point] = [(time_s, float(value), None) for time_s, value in values]
+    native: list[_Point] = [(time_s, np.nan, json.dumps(one, separators=(",", ":"))) for time_s, one in histograms]
     return sorted([*found, *native], key=lambda point: point[0]) if native else found
 
 
@@ -71,4 +72,3 @@ def _texts(texts: Sequence[str | None]) -> Any:
 
 def _time_ns(time_s: float) -> int:
     return round(time_s * _MS_PER_S) * _NS_PER_MS
-

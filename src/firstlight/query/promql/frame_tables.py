@@ -45,7 +45,7 @@ def long(columns: Columns) -> pa.Table:
     if columns.histograms is None:
         found["value"] = pa.array(columns.values)
     else:
-        found["value"] = pa.array(columns.values, mask=np.not_equal(columns.histograms, None))
+        found["value"] = pa.array(columns.values, mask=are_there(columns.histograms))
         found["histogram"] = pa.array(columns.histograms, pa.string())
     return pa.table(found)
 
@@ -70,6 +70,11 @@ def wide(columns: Columns) -> pa.Table:
             columns.values[begin:end], rows[begin:end], len(times_ns)
         )
     return pa.table(found)
+
+
+def are_there(histograms: Any) -> Any:
+    """Return ``(n,)`` bool: which of ``histograms`` are not None."""
+    return np.array([one is not None for one in histograms], bool)
 
 
 def label_columns(series: Iterable[Labels]) -> dict[str, str]:

@@ -30,7 +30,7 @@ def plain(frame: "Frame") -> str:
 def html(frame: "Frame") -> str:
     """Return ``frame`` as a chart, where there is one to draw, and a table."""
     heads, rows = _rows(frame)
-    chart = frame.plot()._repr_html_() if frame.kind == "matrix" and len(frame) else ""  # noqa: SLF001 - a protocol's name
+    chart = frame.plot()._repr_html_() if frame.kind == "matrix" and len(frame) else ""
     head = _cells("th", heads)
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
@@ -101,4 +101,3 @@ def _notes(frame: "Frame") -> list[str]:
 
 def _padded(text: str, width: int, at: int) -> str:
     return text.rjust(width) if at else text.ljust(width)
-
