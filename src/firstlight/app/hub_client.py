@@ -190,11 +190,11 @@ class HubClient:
 
     def _refusal(self, status: int, answer: Any) -> FirstlightError:
         error = answer.get("error") if isinstance(answer, dict) else None
-        if isinstance(error, str) and answer.get("errorType") in _QUERY_ERRORS:
-            return _QUERY_ERRORS[answer["errorType"]](error)
-        if not isinstance(error, dict) or not isinstance(error.get("message"), str):
+        message = error.get("message") if isinstance(error, dict) else error
+        if not isinstance(message, str):
             return self._foreign(f"HTTP {status}")
-        message = error["message"]
+        if (kind := _QUERY_ERRORS.get(answer.get("errorType"))) is not None:
+            return kind(message)
         if status in _BUSY:
             return Overloaded(message)
         if status == _BAD_REQUEST:

@@ -46,12 +46,13 @@ def _cells(tag: str, texts: Sequence[str]) -> str:
 
 def about(frame: "Frame") -> str:
     """Return in one line what ``frame`` is."""
+    query = " ".join(frame.query.split())
     if frame.kind in {"scalar", "string"}:
-        return f"{frame.kind} of {frame.query} at {time_text(int(frame.times_ns[0]))}"
+        return f"{frame.kind} of {query} at {time_text(int(frame.times_ns[0]))}"
     counts = f"{_counted(len(frame.labels), 'series', 'series')}, {_counted(len(frame), 'point', 'points')}"
     start_ns, end_ns = frame.span_ns
     when = f"at {time_text(end_ns)}" if start_ns == end_ns else f"{time_text(start_ns)} to {time_text(end_ns)}"
-    return f"{frame.kind} of {frame.query}: {counts}, {when}"
+    return f"{frame.kind} of {query}: {counts}, {when}"
 
 
 def time_text(time_ns: int) -> str:
