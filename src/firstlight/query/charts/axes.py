@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 NS_PER_S = 1_000_000_000
 
-_NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
+_NICE = (1.0, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_SAME_SHARE = 1e-8
+"""Values that differ by less are drawn as one; no mark could tell them apart."""
 _DAY_S = 86_400
 _STEPS_S = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800),
@@ -18,13 +20,13 @@ _SCALES = {
 }
 _SMALL_S = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _LARGE_S = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
-_TINY, _HUGE = 1e-4, 1e18
+_TINY, _HUGE = 1e-4, 1e6
 _DIGITS = 4
 
 
 def value_marks(low: float, high: float, count: int) -> list[float]:
     """Return about ``count`` round values, the first at most ``low``, the last at least ``high``."""
-    if low == high:
+    if high - low <= abs(low) * _SAME_SHARE:
         pad = abs(low) / 10 or 1.0
         low, high = low - pad, high + pad
     step = nice_step((high - low) / max(count - 1, 1))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from firstlight.query.promql.frame import Frame
 
 _MOST_SERIES = 20
+_SMALL, _LARGE = 1e-4, 1e6
 _NS_PER_S = 1_000_000_000
 _HEADS = ("series", "points", "last", "min", "max")
 
@@ -83,12 +84,17 @@ def _rows(frame: "Frame") -> tuple[tuple[str, ...], list[list[str]]]:
 def _value(frame: "Frame", at: int) -> str:
     if frame.histograms is not None and frame.histograms[at] is not None:
         return str(frame.histograms[at])
-    return api_text(float(frame.values[at]))
+    return figure(float(frame.values[at]))
+
+
+def figure(value: float) -> str:
+    """Return ``value`` for people: whole numbers with every digit, others with six."""
+    return f"{value:.6g}" if _SMALL <= abs(value) < _LARGE and value != int(value) else api_text(value)
 
 
 def _extremes(values: np.ndarray) -> list[str]:
     known = values[~np.isnan(values)]
-    return [api_text(float(known.min())), api_text(float(known.max()))] if len(known) else ["", ""]
+    return [figure(float(known.min())), figure(float(known.max()))] if len(known) else ["", ""]
 
 
 def _rest(frame: "Frame") -> list[str]:
