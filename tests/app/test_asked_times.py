@@ -35,13 +35,13 @@ def test_a_moment_is_written_in_many_ways(at: Any, expected_ns: int) -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"range_": "1h"}, (-3600, 0)),
-        ({"range_": 60}, (-60, 0)),
-        ({"range_": timedelta(minutes=2)}, (-120, 0)),
+        ({"range": "1h"}, (-3600, 0)),
+        ({"range": 60}, (-60, 0)),
+        ({"range": timedelta(minutes=2)}, (-120, 0)),
         ({"start": "-2h"}, (-7200, 0)),
-        ({"start": "-2h", "range_": "30m"}, (-7200, -5400)),
+        ({"start": "-2h", "range": "30m"}, (-7200, -5400)),
         ({"end": "-1h"}, (-7200, -3600)),
-        ({"end": "-1h", "range_": "1m30s"}, (-3690, -3600)),
+        ({"end": "-1h", "range": "1m30s"}, (-3690, -3600)),
         ({"start": "-3h", "end": "-1h"}, (-10_800, -3600)),
         ({"step": "1m"}, (-3600, 0)),
         ({"start": "now", "end": "now", "step": 1}, (0, 0)),
@@ -54,8 +54,8 @@ def test_a_stretch_needs_no_more_than_one_word(given: dict[str, Any], expected: 
 
 
 def test_a_step_is_a_round_time_that_makes_about_so_many_points() -> None:
-    assert asked_times(NOW_NS, range_="1h") == Stretch(NOW_NS - 3600 * S, NOW_NS, 15 * S)
-    assert asked_times(NOW_NS, range_="1h", step="90s") == Stretch(NOW_NS - 3600 * S, NOW_NS, 90 * S)
+    assert asked_times(NOW_NS, range="1h") == Stretch(NOW_NS - 3600 * S, NOW_NS, 15 * S)
+    assert asked_times(NOW_NS, range="1h", step="90s") == Stretch(NOW_NS - 3600 * S, NOW_NS, 90 * S)
     for range_ns in (1, S, 60 * S, 86_400 * S, 400 * 86_400 * S):
         step_ns = default_step_ns(range_ns)
         assert step_ns >= 1
@@ -81,9 +81,9 @@ def test_a_length_of_time_is_text_or_seconds(text: Any, expected_s: float) -> No
         ({"step": 0}, "step=0"),
         ({"step": "-1m"}, "step='-1m'"),
         ({"step": float("inf")}, "step=inf"),
-        ({"range_": "1h2"}, "range='1h2'"),
-        ({"at": "now", "range_": "1h"}, "say end"),
-        ({"start": "-1h", "end": "now", "range_": "1h"}, "two of them"),
+        ({"range": "1h2"}, "range='1h2'"),
+        ({"at": "now", "range": "1h"}, "say end"),
+        ({"start": "-1h", "end": "now", "range": "1h"}, "two of them"),
         ({"start": "now", "end": "-1h"}, "after the end"),
     ],
 )

@@ -142,7 +142,17 @@ def test_tables_and_options_are_completed(line: str, text: str, words: list[str]
 
 def test_commands_are_completed() -> None:
     shell = Shell(Wanted())
-    assert sorted(shell.completenames("")) == ["events", "health", "help", "quit", "sql", "status", "telemetry"]
+    assert sorted(shell.completenames("")) == [
+        "events",
+        "health",
+        "help",
+        "metrics",
+        "query",
+        "quit",
+        "sql",
+        "status",
+        "telemetry",
+    ]
     assert shell.completenames("te") == ["telemetry"]
 
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TypedDict, Unpack
 
 from firstlight.app.moments import NS_PER_S, number_time, parse_moment
 from firstlight.errors import UsageError
@@ -52,36 +53,42 @@ class Stretch:
 Asked = At | Stretch
 
 
-def asked_times(
-    now_ns: int,
-    *,
-    at: Moment | None = None,
-    start: Moment | None = None,
-    end: Moment | None = None,
-    range_: Duration | None = None,
-    step: Duration | None = None,
-) -> Asked:
+class Times(TypedDict, total=False):
+    """What people may say of the moments; see :func:`asked_times`.
+
+    Attributes:
+        at: the only moment; now when nothing is said.
+        start: the first of many.
+        end: the last.
+        range: how long before ``end`` they begin, or after ``start`` they end.
+        step: from one to the next.
+    """
+
+    at: Moment | None
+    start: Moment | None
+    end: Moment | None
+    range: Duration | None
+    step: Duration | None
+
+
+def asked_times(now_ns: int, **given: Unpack[Times]) -> Asked:
     """Return the moments that are meant: one, unless anything but ``at`` is given.
 
     A stretch ends now and is an hour long unless told otherwise; its step is a round time that makes about 250 points.
 
     Args:
         now_ns: now.
-        at: the only moment; None for now.
-        start: the first moment.
-        end: the last moment.
-        range_: how long before ``end`` it begins, or after ``start`` it ends.
-        step: from one moment to the next.
+        given: what was said.
 
     Raises:
         UsageError: they contradict each other, or one cannot be read.
     """
+    at, start, end = given.get("at"), given.get("start"), given.get("end")
+    range_, step = given.get("range"), given.get("step")
     if all(one is None for one in (start, end, range_, step)):
         return At(now_ns if at is None else moment_ns(at, now_ns, "at"))
     if at is not None:
-        raise UsageError(
-            "at is one moment, and start, end, range and step make many; for a stretch that ends then say end"
-        )
+        raise UsageError("at is one moment; start, end, range and step make many: say end for where a stretch ends")
     if None not in (start, end, range_):
         raise UsageError("start, end and range were given; two of them say the third")
     start_ns, end_ns = _ends(now_ns, start, end, range_)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from firstlight.app.asked_times import Asked, Duration, Moment, asked_times
+from firstlight.app.framed import framed
 from firstlight.errors import NotReachable, UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def promql(  # noqa: PLR0913 - one name for each thing that people say
         UsageError: a time cannot be read, or two places are named.
         NotReachable: there is no hub and no data directory.
     """
-    when = asked_times(time.time_ns(), at=at, start=start, end=end, range_=range, step=step)
+    when = asked_times(time.time_ns(), at=at, start=start, end=end, range=range, step=step)
     return place_of(lake, url).promql(expr, when)
 
 
@@ -99,7 +100,7 @@ class _LakePlace:
         self._lake = lake
 
     def promql(self, expr: str, when: Asked) -> "Frame":
-        return self._lake.promql_at(expr, when)
+        return framed(self._lake.promql_engine, expr, when)
 
     def sql(self, query: str, limit: int) -> "RowSet":
         return self._lake.sql(query, limit=limit)

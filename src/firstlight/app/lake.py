@@ -2,15 +2,16 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from firstlight.app import upkeep
-from firstlight.app.asked_times import Asked, At, Duration, Moment, asked_times
-from firstlight.app.series_limits import SeriesAdmission, SeriesLimits, refused_by_reason
+from firstlight.app.asked_times import Times, asked_times
+from firstlight.app.framed import framed
+from firstlight.app.lake_counts import counts
+from firstlight.app.series_limits import SeriesAdmission, SeriesLimits
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
 from firstlight.query.aggregate import Aggregated, Steps, aggregate
@@ -66,7 +67,6 @@ class LakeLimits:
 
 
 _DEFAULT_LIMITS = LakeLimits()
-_SHOWN = 10
 
 
 class Lake:
@@ -118,16 +118,7 @@ class Lake:
             self._promql = Engine(LakeSource(self._reader), Options(timeout_s=self._time_limit_s))
         return self._promql
 
-    def promql(
-        self,
-        expr: str,
-        *,
-        at: Moment | None = None,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        range: Duration | None = None,  # noqa: A002 - what it is called everywhere
-        step: Duration | None = None,
-    ) -> "Frame":
+    def promql(self, expr: str, **times: Unpack[Times]) -> "Frame":
         """Evaluate PromQL at one moment, or at many; see :func:`firstlight.app.asking.promql`.
 
         Raises:
@@ -135,17 +126,7 @@ class Lake:
             UsageError: a time cannot be read.
             StorageError: a segment cannot be read.
         """
-        return self.promql_at(expr, asked_times(time.time_ns(), at=at, start=start, end=end, range_=range, step=step))
-
-    def promql_at(self, expr: str, when: Asked) -> "Frame":
-        """Evaluate PromQL at the moments ``when``; raises as :meth:`promql`."""
-        from firstlight.query.promql.frame import frame_of
-
-        engine = self.promql_engine
-        if isinstance(when, At):
-            return frame_of(engine.instant(expr, when.time_ns), expr, (when.time_ns, when.time_ns))
-        answer = engine.range(expr, when.start_ns, when.end_ns, when.step_ns)
-        return frame_of(answer, expr, (when.start_ns, when.end_ns))
+        return framed(self.promql_engine, expr, asked_times(time.time_ns(), **times))
 
     @classmethod
     def open(
@@ -338,38 +319,7 @@ class Lake:
 
     def stats(self) -> dict[str, Any]:
         """Return sizes and counts of the lake and what this process did with it."""
-        view = self._reader.view()
-        series = self._reader.series(view)
-        totals = self._reader.catalog.totals()
-        keeper, wal = self._keeper, self._wal
-        refused = self._admission.refused.copy() if self._admission else Counter()
-        return {
-            "series": len(series),
-            "series_collisions": series.collisions,
-            "snapshot": view.snapshot.number,
-            "logs": len(view.files),
-            "wal_bytes": sum(file.offset for file in view.files.values()),
-            "tail_samples": sum(file.samples for file in view.files.values()),
-            "segments": sum(table.segments for table in totals.values()),
-            "sealed_rows": {name: table.rows for name, table in totals.items()},
-            "sealed_bytes": sum(table.bytes for table in totals.values()),
-            "appends": wal.frames if wal else 0,
-            "appended_bytes": wal.bytes if wal else 0,
-            "syncs": wal.syncs if wal else 0,
-            "refused_samples": refused_by_reason(refused),
-            "refused_metrics": [[metric, reason, count] for (reason, metric), count in refused.most_common(_SHOWN)],
-            "seal_runs": keeper.done.runs if keeper else 0,
-            "seal_failures": keeper.done.failures if keeper else 0,
-            "seal_error": keeper.done.last_error if keeper else "",
-            "torn_bytes": keeper.done.torn_bytes if keeper else 0,
-            "quarantined": keeper.done.quarantined if keeper else 0,
-            "lost_segments": keeper.done.lost_segments if keeper else 0,
-            "lost_rows": keeper.done.lost_rows if keeper else 0,
-            "retained_rows": keeper.done.retained_rows if keeper else 0,
-            "reduced_rows": keeper.done.reduced_rows if keeper else 0,
-            "over_bytes": keeper.done.over_bytes if keeper else 0,
-            "damaged_segments": len(self._reader.intact),
-        }
+        return counts(self._reader, self._keeper, self._wal, self._admission)
 
     def explore(self, top: int = 10) -> "LakeStats":
         """Return what the lake holds and what its series are made of; see :mod:`firstlight.app.lake_stats`."""

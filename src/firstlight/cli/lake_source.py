@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from firstlight.app.asked_times import Asked
+from firstlight.app.framed import framed
 from firstlight.app.lake import Lake
 from firstlight.app.settings import load
 from firstlight.app.shown import iso
@@ -99,7 +100,7 @@ class LakeSource:
 
     def promql(self, expr: str, when: Asked) -> "Frame":
         """Evaluate PromQL at one moment or many."""
-        return self._lake.promql_at(expr, when)
+        return framed(self._lake.promql_engine, expr, when)
 
     def events(self, wanted: EventFilter, limit: int, after_ns: int = 0) -> list[Any]:
         """Return the newest ``limit`` events, oldest first."""

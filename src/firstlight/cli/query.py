@@ -47,7 +47,7 @@ def _names(context: click.Context, _parameter: click.Parameter, begun: str) -> l
 @click.command("query")
 @click.argument("query", required=False, metavar="[QUERY]", shell_complete=_names)
 @click.option("--at", metavar="MOMENT", help="At this moment.  [default: now]")
-@click.option("--range", "range_", metavar="SPAN", help="Over a stretch of time this long, as 1h or 90s.")
+@click.option("--range", metavar="SPAN", help="Over a stretch of time this long, as 1h or 90s.")
 @click.option("--start", metavar="MOMENT", help="Over a stretch of time that begins here.")
 @click.option("--end", metavar="MOMENT", help="Over a stretch of time that ends here.")
 @click.option("--step", metavar="SPAN", help="From one moment of a stretch to the next.  [default: 250 points]")
@@ -98,7 +98,7 @@ def _when(chosen: dict[str, Any], plot: bool) -> "Asked":
 
     given = {key: value for key, value in chosen.items() if value is not None}
     if plot and not given:
-        given = {"range_": "1h"}
+        given = {"range": "1h"}
     return asked_times(time.time_ns(), **given)
 
 
