@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from firstlight.version import __version__
 
 if TYPE_CHECKING:
+    from firstlight.app.asking import promql
     from firstlight.app.collector import Collector
     from firstlight.app.instrumented import AsgiMiddleware, WsgiMiddleware
     from firstlight.app.lake import Lake
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from firstlight.app.telemetry import configure, get, update_settings
     from firstlight.errors import FirstlightError
     from firstlight.model import Level
+    from firstlight.notebook.extension import load_ipython_extension, unload_ipython_extension
     from firstlight.sdk.client import Telemetry
     from firstlight.sdk.delivery import Limits
     from firstlight.sdk.integrations.http_client import instrument_http_client
@@ -90,6 +92,7 @@ __all__ = [
     "inject",
     "instrument_http_client",
     "integrate_subsystem",
+    "load_ipython_extension",
     "log_event",
     "log_performance",
     "make_span",
@@ -97,6 +100,7 @@ __all__ = [
     "observe_gauge",
     "observe_up_down_counter",
     "performance",
+    "promql",
     "scope",
     "set_baggage",
     "shutdown",
@@ -104,6 +108,7 @@ __all__ = [
     "start",
     "stop",
     "summary",
+    "unload_ipython_extension",
     "up_down_counter",
     "update_settings",
 ]
@@ -127,7 +132,10 @@ _HOMES = {
     "in_context": "firstlight.sdk.tracing.context",
     "inject": "firstlight.sdk.tracing.propagation",
     "instrument_http_client": "firstlight.sdk.integrations.http_client",
+    "load_ipython_extension": "firstlight.notebook.extension",
+    "promql": "firstlight.app.asking",
     "set_baggage": "firstlight.sdk.tracing.baggage",
+    "unload_ipython_extension": "firstlight.notebook.extension",
     "update_settings": "firstlight.app.telemetry",
 }
 _OF_THE_RECORDER = frozenset(__all__) - _HOMES.keys() - {"__version__"}

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from firstlight.cli.client import parse_address
+from firstlight.app.hub_client import parse_address
 
 NOUNS = [["status"], ["health"], ["sql", "select 1"], ["events"], ["events", "--follow"], ["config", "show"]]
 

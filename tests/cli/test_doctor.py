@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
+from firstlight.app.hub_client import HubClient, parse_address
 from firstlight.cli import checks
-from firstlight.cli.client import HubClient, parse_address
 
 CHECKS = [
     "python",

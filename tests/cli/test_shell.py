@@ -142,5 +142,25 @@ def test_tables_and_options_are_completed(line: str, text: str, words: list[str]
 
 def test_commands_are_completed() -> None:
     shell = Shell(Wanted())
-    assert sorted(shell.completenames("")) == ["events", "health", "help", "quit", "sql", "status", "telemetry"]
+    assert sorted(shell.completenames("")) == [
+        "events",
+        "health",
+        "help",
+        "metrics",
+        "query",
+        "quit",
+        "sql",
+        "status",
+        "telemetry",
+    ]
     assert shell.completenames("te") == ["telemetry"]
+
+
+def test_promql_is_asked_with_its_own_quotes(firstlight_command, data):
+    lines = 'query sum(host_cpu_busy_ratio{cpu=~"0|1"})\nquery --csv -- -1\nmetrics cpu\n'
+    answer = firstlight_command("shell", "--data", str(data), stdin=lines)
+    assert answer.returncode == 0
+    values = [line.split("\t")[-1] for line in answer.stdout.splitlines()]
+    assert values[:2] == ["value", "0.5"]
+    assert values[3].endswith(",-1")
+    assert "host_cpu_busy_ratio\tgauge" in answer.stdout

@@ -2,14 +2,16 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from firstlight.app import upkeep
+from firstlight.app.asked_times import Times, asked_times
+from firstlight.app.framed import framed
+from firstlight.app.lake_counts import counts
 from firstlight.app.lake_limits import LakeLimits
-from firstlight.app.series_limits import SeriesAdmission, refused_by_reason
+from firstlight.app.series_limits import SeriesAdmission
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
 from firstlight.query.aggregate import Aggregated, Steps, aggregate
@@ -24,7 +26,7 @@ from firstlight.store.compact import Merged
 from firstlight.store.delivery import newest, sender_of
 from firstlight.store.erase import Erased, Patience
 from firstlight.store.forks import no_fork, restart_in_children
-from firstlight.store.keeper import Done, Keeper
+from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
 from firstlight.store.maintain import KEEP_ALL
 from firstlight.store.policy import Policy
@@ -39,12 +41,12 @@ if TYPE_CHECKING:
     from firstlight.app.lake_backup import BackupReport
     from firstlight.app.lake_stats import LakeStats
     from firstlight.query.promql.engine import Engine
+    from firstlight.query.promql.frame import Frame
     from firstlight.query.promql.lake_labels import LakeLabels
     from firstlight.query.sql import SqlEngine
 
 
 _DEFAULT_LIMITS = LakeLimits()
-_SHOWN = 10
 
 
 class Lake:
@@ -107,6 +109,16 @@ class Lake:
         _ = self.promql_engine
         assert self._promql_labels is not None
         return self._promql_labels
+
+    def promql(self, expr: str, **times: Unpack[Times]) -> "Frame":
+        """Evaluate PromQL at one moment, or at many; see :func:`firstlight.app.asking.promql`.
+
+        Raises:
+            QueryError: it is no PromQL, cannot be evaluated, or costs too much.
+            UsageError: a time cannot be read.
+            StorageError: a segment cannot be read.
+        """
+        return framed(self.promql_engine, expr, asked_times(time.time_ns(), **times))
 
     @classmethod
     def open(
@@ -299,38 +311,7 @@ class Lake:
 
     def stats(self) -> dict[str, Any]:
         """Return sizes and counts of the lake and what this process did with it."""
-        view = self._reader.view()
-        series = self._reader.series(view)
-        totals = self._reader.catalog.totals()
-        done, wal = self._keeper.done if self._keeper else Done(), self._wal
-        refused = self._admission.refused.copy() if self._admission else Counter()
-        return {
-            "series": len(series),
-            "series_collisions": series.collisions,
-            "snapshot": view.snapshot.number,
-            "logs": len(view.files),
-            "wal_bytes": sum(file.offset for file in view.files.values()),
-            "tail_samples": sum(file.samples for file in view.files.values()),
-            "segments": sum(table.segments for table in totals.values()),
-            "sealed_rows": {name: table.rows for name, table in totals.items()},
-            "sealed_bytes": sum(table.bytes for table in totals.values()),
-            "appends": wal.frames if wal else 0,
-            "appended_bytes": wal.bytes if wal else 0,
-            "syncs": wal.syncs if wal else 0,
-            "refused_samples": refused_by_reason(refused),
-            "refused_metrics": [[metric, reason, count] for (reason, metric), count in refused.most_common(_SHOWN)],
-            "seal_runs": done.runs,
-            "seal_failures": done.failures,
-            "seal_error": done.last_error,
-            "torn_bytes": done.torn_bytes,
-            "quarantined": done.quarantined,
-            "lost_segments": done.lost_segments,
-            "lost_rows": done.lost_rows,
-            "retained_rows": done.retained_rows,
-            "reduced_rows": done.reduced_rows,
-            "over_bytes": done.over_bytes,
-            "damaged_segments": len(self._reader.intact),
-        }
+        return counts(self._reader, self._keeper, self._wal, self._admission)
 
     def explore(self, top: int = 10) -> "LakeStats":
         """Return what the lake holds and what its series are made of; see :mod:`firstlight.app.lake_stats`."""

@@ -14,7 +14,10 @@ from firstlight.cli.options import Wanted, shared
 from firstlight.errors import FirstlightError
 from firstlight.version import __version__
 
-NOUNS = ("up", "run", "status", "health", "sql", "events", "lake", "shell", "config", "doctor", "completion", "version")
+NOUNS = (
+    *("up", "run", "status", "health", "query", "metrics", "sql", "events"),
+    *("lake", "shell", "config", "doctor", "completion", "version"),
+)
 """Each is a module beside this one with a ``command``; only the one that is asked for is loaded."""
 
 _HELP = """Lets a running system see itself: record, store, query, watch and show.
@@ -23,6 +26,7 @@ _HELP = """Lets a running system see itself: record, store, query, watch and sho
 Examples:
   firstlight up                                  start a hub; its page is at http://127.0.0.1:4318
   firstlight status                              what it receives and how this host is
+  firstlight query host_load1 --plot             ask by PromQL, draw the answer
   firstlight sql "select count(*) from spans"    ask the lake
   firstlight events --follow --level warn        watch what goes wrong
   firstlight health --json --data ./lake         read a data directory; no hub is needed

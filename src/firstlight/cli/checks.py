@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
 
-from firstlight.cli.client import Address, HubClient
+from firstlight.app.hub_client import Address, HubClient
 from firstlight.cli.status import moment, size
 from firstlight.errors import FirstlightError
 

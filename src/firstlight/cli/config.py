@@ -109,7 +109,7 @@ def _of_this_place(wanted: Wanted, config: str | None) -> "tuple[list[Setting], 
 
 
 def _of_hub(wanted: Wanted) -> "list[Setting]":
-    from firstlight.cli.client import HubClient, parse_address
+    from firstlight.app.hub_client import HubClient, parse_address
     from firstlight.cli.wire import Configuration, read
 
     address = parse_address(wanted.url or "")

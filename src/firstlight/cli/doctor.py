@@ -13,8 +13,8 @@ from firstlight.cli.options import Wanted, shared
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from firstlight.app.hub_client import HubClient
     from firstlight.cli.checks import Check
-    from firstlight.cli.client import HubClient
 
 
 @click.command("doctor")
@@ -66,7 +66,7 @@ def _checks(wanted: Wanted) -> "Iterator[Check]":
 
 def _places(wanted: Wanted) -> "tuple[HubClient, Path]":
     """Return the hub and the data directory to look at: those named, else the usual ones."""
-    from firstlight.cli.client import HubClient, parse_address
+    from firstlight.app.hub_client import HubClient, parse_address
     from firstlight.cli.source import living_hub, usual
 
     places = usual(wanted)

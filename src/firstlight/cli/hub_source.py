@@ -3,16 +3,21 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from firstlight.app.asked_times import Asked
+from firstlight.app.hub_client import HubClient
+from firstlight.app.hub_questions import ask_promql
 from firstlight.cli import output
-from firstlight.cli.client import HubClient
 from firstlight.cli.seen import Seen
 from firstlight.cli.source import EventFilter
 from firstlight.cli.texts import has_text
 from firstlight.cli.wire import Event, Events, Health, Status, Table, read
 from firstlight.errors import NotReachable
 from firstlight.model import parse_level
+
+if TYPE_CHECKING:
+    from firstlight.query.promql.frame import Frame
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0
@@ -43,6 +48,10 @@ class HubSource:
     def sql(self, query: str, limit: int) -> Table:
         """Return at most ``limit`` rows."""
         return read(self.client.post("/api/sql", {"query": query, "limit": limit}), Table, self.place)
+
+    def promql(self, expr: str, when: Asked) -> "Frame":
+        """Evaluate PromQL at one moment or many."""
+        return ask_promql(self.client, expr, when)
 
     def events(self, wanted: EventFilter, limit: int, after_ns: int | None = None) -> list[Any]:
         """Return the newest ``limit`` events, oldest first."""

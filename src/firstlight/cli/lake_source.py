@@ -4,10 +4,12 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from firstlight.app.asked_times import Asked
+from firstlight.app.framed import framed
 from firstlight.app.lake import Lake
 from firstlight.app.settings import load
 from firstlight.app.shown import iso
@@ -21,6 +23,9 @@ from firstlight.cli.wire import Column, Table
 from firstlight.errors import NotReachable
 from firstlight.model import HealthReport, parse_level
 from firstlight.version import __version__
+
+if TYPE_CHECKING:
+    from firstlight.query.promql.frame import Frame
 
 _POLL_S = 0.5
 _MARGIN_NS = 2_000_000_000
@@ -92,6 +97,10 @@ class LakeSource:
         rows = [[json_value(value) for value in row] for row in answer.rows]
         elapsed_ms = (time.perf_counter() - began) * 1000
         return Table(columns, rows, answer.truncated, elapsed_ms, list(answer.warnings))
+
+    def promql(self, expr: str, when: Asked) -> "Frame":
+        """Evaluate PromQL at one moment or many."""
+        return framed(self._lake.promql_engine, expr, when)
 
     def events(self, wanted: EventFilter, limit: int, after_ns: int = 0) -> list[Any]:
         """Return the newest ``limit`` events, oldest first."""

@@ -22,7 +22,7 @@ _SHARED: dict[str, Decorator] = {
         "timeout_s",
         type=float,
         metavar="SECONDS",
-        help="Wait this long for a hub.  [default: 10; 40 for sql]",
+        help="Wait this long for a hub.  [default: 10; 40 for sql and query]",
     ),
 }
 

@@ -27,6 +27,23 @@ def on_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def has_colours() -> bool:
+    """Return whether whoever looks at standard output sees colours and wants them."""
+    from rich.console import Console
+
+    console = Console()
+    return on_terminal() and console.color_system is not None and not console.no_color
+
+
+def can_write(text: str) -> bool:
+    """Return whether standard output's encoding knows all of ``text``."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def write(text: str) -> None:
     """Write ``text`` to standard output.
 

@@ -21,6 +21,8 @@ HELP = """telemetry            who sends what, and when the last of it happened
 health               how well everything is, and why
 status               what is received and stored, and by whom
 events [OPTIONS]     the newest events; options as in `firstlight events --help`
+query PROMQL         one question in PromQL; options as in `firstlight query --help`
+metrics [TEXT]       which metrics there are
 sql STATEMENT        one read-only statement over events, spans, metrics, series
 help                 this
 quit                 ends, as does Ctrl-D
@@ -104,6 +106,14 @@ class Shell(cmd.Cmd):
     def do_events(self, line: str) -> None:
         """The newest events."""
         self._ask("events", _words(line))
+
+    def do_query(self, line: str) -> None:
+        """One question in PromQL; quotes in it are its own."""
+        self._ask("query", _words(line) if line.startswith("--") else ["--", line])
+
+    def do_metrics(self, line: str) -> None:
+        """Which metrics there are."""
+        self._ask("metrics", _words(line))
 
     def do_sql(self, line: str) -> None:
         """One statement; quotes in it are its own."""

@@ -10,8 +10,10 @@ from firstlight.cli.options import Wanted
 from firstlight.errors import NotReachable
 
 if TYPE_CHECKING:
-    from firstlight.cli.client import HubClient
+    from firstlight.app.asked_times import Asked
+    from firstlight.app.hub_client import HubClient
     from firstlight.cli.wire import Table
+    from firstlight.query.promql.frame import Frame
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
@@ -57,6 +59,13 @@ class Source(Protocol):
             QueryError: the query is wrong.
         """
 
+    def promql(self, expr: str, when: "Asked") -> "Frame":
+        """Evaluate PromQL at one moment or many.
+
+        Raises:
+            QueryError: the query is wrong.
+        """
+
     def events(self, wanted: EventFilter, limit: int) -> list[Any]:
         """Return the newest ``limit`` events, oldest first."""
 
@@ -74,7 +83,7 @@ def open_source(wanted: Wanted) -> Source:
         NotReachable: there is no hub and no data directory.
         UsageError: an address is malformed.
     """
-    from firstlight.cli.client import HubClient, parse_address
+    from firstlight.app.hub_client import HubClient, parse_address
 
     if wanted.url is not None:
         return _hub(HubClient(parse_address(wanted.url), wanted.timeout_s, wanted.token))
@@ -105,8 +114,8 @@ def usual(wanted: Wanted) -> Usual:
     Raises:
         ConfigError: a setting is wrong.
     """
+    from firstlight.app.hub_client import DEFAULT_PORT, Address, HubClient, parse_address
     from firstlight.app.settings import load
-    from firstlight.cli.client import DEFAULT_PORT, Address, HubClient, parse_address
 
     settings = load().settings
     token = wanted.token or settings.hub.token
@@ -120,8 +129,8 @@ def usual(wanted: Wanted) -> Usual:
 
 def living_hub(directory: Path, wanted: Wanted, token: str) -> "HubClient | None":
     """Return the hub that serves ``directory``, when one does and answers."""
+    from firstlight.app.hub_client import HubClient, parse_address
     from firstlight.app.presence import find
-    from firstlight.cli.client import HubClient, parse_address
 
     found = find(directory)
     hub = HubClient(parse_address(found.url), wanted.timeout_s, token) if found else None

@@ -12,6 +12,7 @@ from firstlight.cli.source import open_source
 from firstlight.errors import UsageError
 
 DEFAULT_LIMIT = 1000
+_EXAMPLE = 'firstlight sql "select count(*) from events"'
 
 
 @click.command("sql")
@@ -50,8 +51,8 @@ def command(wanted: Wanted, query: str | None, file: str | None, as_csv: bool, l
     return FINE
 
 
-def statement(query: str | None, file: str | None) -> str:
-    """Return the statement from the one place that was named.
+def statement(query: str | None, file: str | None, example: str = _EXAMPLE) -> str:
+    """Return the statement from the one place that was named; ``example`` is told where there is none.
 
     Raises:
         UsageError: there is none, or there are two.
@@ -60,7 +61,7 @@ def statement(query: str | None, file: str | None) -> str:
         raise UsageError("a statement and --file were given; give one of them")
     text = _read(file) if file is not None else _piped() if query in (None, "-") else query
     if not text or not text.strip():
-        raise UsageError('there is no statement; try: firstlight sql "select count(*) from events"')
+        raise UsageError(f"there is no statement; try: {example}")
     return text
 
 

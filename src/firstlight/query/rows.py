@@ -37,7 +37,7 @@ class RowSet:
         """Each row as a tuple of plain Python values, made when asked for; maps are dicts, whole decimals integers."""
         if not self.columns:
             return []
-        return list(zip(*map(_python, self._table.columns), strict=True))
+        return list(zip(*map(python_values, self._table.columns), strict=True))
 
     def dicts(self) -> list[dict[str, Any]]:
         """Return each row as a dict."""
@@ -53,7 +53,7 @@ class RowSet:
         Raises:
             PluginError: polars is not installed.
         """
-        return _package("polars").from_arrow(self._table)
+        return package("polars").from_arrow(self._table)
 
     def pandas(self) -> Any:
         """Return a ``pandas.DataFrame`` of Arrow columns: pandas' own would turn integers beside NULL into floats.
@@ -61,17 +61,23 @@ class RowSet:
         Raises:
             PluginError: pandas is not installed.
         """
-        return self._table.to_pandas(types_mapper=_package("pandas").ArrowDtype)
+        return self._table.to_pandas(types_mapper=package("pandas").ArrowDtype)
 
 
-def _package(name: str) -> Any:
+def package(name: str) -> Any:
+    """Return the package that answers are turned into.
+
+    Raises:
+        PluginError: it is not installed.
+    """
     try:
         return import_module(name)
     except ImportError as error:
         raise PluginError(f"{name} is not installed; pip install {name}") from error
 
 
-def _python(column: pa.ChunkedArray) -> list[Any]:
+def python_values(column: pa.ChunkedArray) -> list[Any]:
+    """Return a column as plain Python values: times to the microsecond, maps as dicts, whole decimals as integers."""
     kind = column.type
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
         column = column.cast(pa.timestamp("us", kind.tz), safe=False)

@@ -1,5 +1,6 @@
 """Native histograms as text: JSON of the HTTP API and the form that stands in labels."""
 
+import json
 from decimal import Decimal
 from math import isinf, isnan
 from typing import Any
@@ -21,6 +22,11 @@ def api_form(histogram: Histogram) -> dict[str, Any]:
     if buckets:
         answer["buckets"] = buckets
     return answer
+
+
+def json_text(histogram: Histogram) -> str:
+    """Return :func:`api_form` as one line of JSON."""
+    return json.dumps(api_form(histogram), separators=(",", ":"))
 
 
 def text_form(histogram: Histogram) -> str:

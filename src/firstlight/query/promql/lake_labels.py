@@ -74,7 +74,7 @@ class LakeLabels:
             found: set[Labels] = set()
             for matchers in chosen.selectors:
                 ids, labels = self._source.chosen(view, matchers, limits)
-                places = np.searchsorted(ids, present(self._reader, view, ids, chosen.span_ns, limits))
+                places = np.searchsorted(ids, present(self._source, view, ids, chosen.span_ns, limits))
                 found.update(labels[place] for place in places.tolist())
             return sorted(found)
 
@@ -145,7 +145,7 @@ class LakeLabels:
         else:
             pieces = [self._source.chosen(view, matchers, limits)[0] for matchers in chosen.selectors]
             ids = np.unique(np.concatenate(pieces))
-        kept = present(self._reader, view, ids, chosen.span_ns, limits)
+        kept = present(self._source, view, ids, chosen.span_ns, limits)
         return _parted(index, index.positions(kept))
 
 

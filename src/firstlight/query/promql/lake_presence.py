@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from firstlight.query.promql.lake_histograms import histogram_rows
+from firstlight.query.promql.lake_source import LakeSource
 from firstlight.query.promql.limits import Limits
 from firstlight.store.reader import LakeReader, View
 
@@ -13,7 +13,7 @@ _NS_PER_US = 1000
 _OLDEST_NS, _NEWEST_NS = -(2**63), 2**63 - 1
 
 
-def present(reader: LakeReader, view: View, ids: Any, span_ns: tuple[int, int], limits: Limits) -> Any:
+def present(source: LakeSource, view: View, ids: Any, span_ns: tuple[int, int], limits: Limits) -> Any:
     """Return those of the series ``ids`` (int64, ascending) that had samples with ``start <= time <= end``.
 
     Of a sealed segment only the newest sample of each series is looked at: a series whose samples in it all came after
@@ -29,11 +29,11 @@ def present(reader: LakeReader, view: View, ids: Any, span_ns: tuple[int, int], 
     start_ns, last_ns = span_ns
     end_ns = min(last_ns, _NEWEST_NS - 1) + 1
     found = np.zeros(len(ids), bool)
-    for some in _seen(reader, view, ids, (start_ns, end_ns)):
+    for some in _seen(source.reader, view, ids, (start_ns, end_ns)):
         found |= np.isin(ids, some)
         limits.check()
     if not found.all():
-        rows = histogram_rows(reader, view, ids[~found], (start_ns, end_ns), limits)
+        rows = source.histograms.rows(source.reader, view, ids[~found], (start_ns, end_ns), limits)
         found |= False if rows is None else np.isin(ids, rows.ids)
     return ids[found]
 

@@ -42,7 +42,7 @@ class LakeSource:
         self.reader = reader
         self._names: Names | None = None
         self._labels: dict[int, Labels] = {}
-        self._histograms = HistogramReader()
+        self.histograms = HistogramReader()
 
     def select(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, limits: Limits) -> Selected:
         """See :meth:`firstlight.query.promql.source.Source.select`.
@@ -56,7 +56,7 @@ class LakeSource:
             runs = self.reader.runs(view, ids, start_ns + 1, end_ns + 1)
             limits.charge(len(runs.times_ns))
             span_ns = (start_ns + 1, end_ns + 1)
-            rows = self._histograms.rows(self.reader, view, ids, span_ns, limits) if len(ids) else None
+            rows = self.histograms.rows(self.reader, view, ids, span_ns, limits) if len(ids) else None
             return _selected(ids, labels, runs, rows)
 
         return self.reader.reading(read)

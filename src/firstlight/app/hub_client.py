@@ -14,7 +14,10 @@ from firstlight.errors import (
     NotReachable,
     Overloaded,
     PayloadTooLarge,
+    QueryCanceled,
     QueryError,
+    QueryFailed,
+    QueryTimedOut,
     UsageError,
 )
 
@@ -27,6 +30,13 @@ _BAD_REQUEST = 400
 _NO_TOKEN = 401
 _TOO_LARGE = 413
 _BUSY = (429, 503)
+_QUERY_ERRORS = {
+    "bad_data": QueryError,
+    "execution": QueryFailed,
+    "timeout": QueryTimedOut,
+    "canceled": QueryCanceled,
+}
+"""Prometheus' words for what is wrong with a query."""
 _SHOWN_CHARS = 200
 KEEP_ALIVES_MISSED_S = 35.0
 """The hub sends a comment every 10 s; after three silent ones it is gone."""
@@ -82,8 +92,8 @@ class HubClient:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
 
-    def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
-        """Return the JSON that ``path`` answers.
+    def get(self, path: str, parameters: Mapping[str, str] | None = None, *, patient: bool = False) -> Any:
+        """Return the JSON that ``path`` answers; ``patient`` where the hub may have to think.
 
         Raises:
             UsageError: the hub refuses the request or wants a token.
@@ -91,7 +101,8 @@ class HubClient:
             Overloaded: it cannot answer now.
         """
         query = f"?{urlencode(parameters)}" if parameters else ""
-        with self._request("GET", path + query, None, self.timeout_s) as response:
+        timeout_s = self._query_timeout_s if patient else self.timeout_s
+        with self._request("GET", path + query, None, timeout_s) as response:
             return self._json(response, response.read())
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -179,9 +190,11 @@ class HubClient:
 
     def _refusal(self, status: int, answer: Any) -> FirstlightError:
         error = answer.get("error") if isinstance(answer, dict) else None
-        if not isinstance(error, dict) or not isinstance(error.get("message"), str):
+        message = error.get("message") if isinstance(error, dict) else error
+        if not isinstance(message, str):
             return self._foreign(f"HTTP {status}")
-        message = error["message"]
+        if (kind := _QUERY_ERRORS.get(answer.get("errorType"))) is not None:
+            return kind(message)
         if status in _BUSY:
             return Overloaded(message)
         if status == _BAD_REQUEST:

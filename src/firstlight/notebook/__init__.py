@@ -1,0 +1,1 @@
+"""Asking from a notebook: ``%load_ext firstlight``, then ``%promql`` and ``%sql``."""

@@ -1,0 +1,1 @@
+"""Charts of series without a library: characters for terminals, SVG for notebooks."""
