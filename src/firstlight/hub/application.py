@@ -12,7 +12,7 @@ from firstlight.hub.bodies import Budget
 from firstlight.hub.failures import answer_error
 from firstlight.hub.guard import Guard
 from firstlight.hub.otlp_routes import receive_otlp
-from firstlight.hub.pages import show_page, show_static
+from firstlight.hub.pages import show_explore, show_page, show_static
 from firstlight.hub.probe_routes import is_alive, is_ready, show_metrics
 from firstlight.hub.query_routes import list_events, list_series, read_metric_range, run_sql
 from firstlight.hub.sign_in import show_sign_in, sign_in
@@ -34,6 +34,7 @@ ROUTES = (
     read_metric_range,
     stream,
     show_page,
+    show_explore,
     show_static,
     show_sign_in,
     sign_in,
