@@ -15,6 +15,7 @@ from firstlight.model import Batch, Matcher, Series
 from firstlight.query.aggregate import Aggregated, Steps, aggregate
 from firstlight.query.event_counts import count_events
 from firstlight.query.last import LastSample, last
+from firstlight.query.promql.limits import MAX_SAMPLES
 from firstlight.query.rows import RowSet
 from firstlight.query.search import EventFinder, SearchOptions
 from firstlight.query.select import SeriesSamples, Window, select, window
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from firstlight.app.lake_backup import BackupReport
     from firstlight.app.lake_stats import LakeStats
     from firstlight.query.promql.engine import Engine
+    from firstlight.query.promql.lake_labels import LakeLabels
     from firstlight.query.sql import SqlEngine
 
 
@@ -50,6 +52,7 @@ class LakeLimits:
         memory_limit_bytes: of the query engine.
         threads: of the query engine.
         time_limit_s: a query that takes longer is stopped.
+        query_samples: samples that one PromQL query may touch.
         rotate_bytes: size at which a new log file begins.
         rotate_s: age at which a new log file begins; its rows are sealed soon after.
         series: how many series there may be; samples of further ones are refused and counted.
@@ -58,6 +61,7 @@ class LakeLimits:
     memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
     threads: int = DEFAULT_THREADS
     time_limit_s: float = DEFAULT_TIME_LIMIT_S
+    query_samples: int = MAX_SAMPLES
     rotate_bytes: int = DEFAULT_ROTATE_BYTES
     rotate_s: float = DEFAULT_ROTATE_S
     series: SeriesLimits = field(default_factory=SeriesLimits)
@@ -74,13 +78,14 @@ class Lake:
     upkeep of its own.
     """
 
-    def __init__(self, layout: Layout, reader: LakeReader, time_limit_s: float, writer: WalWriter | None) -> None:
+    def __init__(self, layout: Layout, reader: LakeReader, limits: LakeLimits, writer: WalWriter | None) -> None:
         self._layout = layout
         self._reader = reader
-        self._time_limit_s = time_limit_s
+        self._limits = limits
         self._sql: SqlEngine | None = None
         self._promql: Engine | None = None
-        self._finder = EventFinder(reader, time_limit_s)
+        self._promql_labels: LakeLabels | None = None
+        self._finder = EventFinder(reader, limits.time_limit_s)
         self._wal = writer
         self._keeper: Keeper | None = None
         self._recovered: frozenset[bytes] = frozenset()
@@ -91,7 +96,7 @@ class Lake:
 
     def restart(self) -> None:
         """Begin anew in a forked child, where what other threads were about to change is left half done."""
-        self._finder = EventFinder(self._reader, self._time_limit_s)
+        self._finder = EventFinder(self._reader, self._limits.time_limit_s)
         if self._admission is not None:
             self._admission = self._admission.anew()
         if self._keeper is not None:
@@ -102,19 +107,30 @@ class Lake:
             with no_fork:
                 from firstlight.query.sql import SqlEngine  # and DuckDB: 33 MB for who asks by SQL, and nobody else
 
-            self._sql = SqlEngine(self._reader, self._time_limit_s)
+            self._sql = SqlEngine(self._reader, self._limits.time_limit_s)
         return self._sql
 
     @property
     def promql_engine(self) -> "Engine":
-        """The engine that evaluates PromQL over this lake, within the time of :class:`LakeLimits`."""
+        """The engine that evaluates PromQL over this lake, within :class:`LakeLimits`."""
         if self._promql is None:
             with no_fork:
                 from firstlight.query.promql.engine import Engine, Options
+                from firstlight.query.promql.lake_labels import LakeLabels
                 from firstlight.query.promql.lake_source import LakeSource
 
-            self._promql = Engine(LakeSource(self._reader), Options(timeout_s=self._time_limit_s))
+            options = Options(self._limits.query_samples, self._limits.time_limit_s)
+            source = LakeSource(self._reader)
+            self._promql_labels = LakeLabels(source)
+            self._promql = Engine(source, options)
         return self._promql
+
+    @property
+    def promql_labels(self) -> "LakeLabels":
+        """What PromQL calls the series of this lake: label sets, names, values, meanings."""
+        _ = self.promql_engine
+        assert self._promql_labels is not None
+        return self._promql_labels
 
     @classmethod
     def open(
@@ -150,7 +166,7 @@ class Lake:
             lakehouse.create(layout)
         reader = LakeReader(layout, limits.memory_limit_bytes, limits.threads)
         writer = None if read_only else WalWriter(layout, durability, limits.rotate_bytes, limits.rotate_s)
-        lake = cls(layout, reader, limits.time_limit_s, writer)
+        lake = cls(layout, reader, limits, writer)
         if writer is not None:
             lake._admission = SeriesAdmission(reader, limits.series)
             lake._begin(writer, policy if maintain else None)

@@ -27,6 +27,8 @@ from firstlight.errors import FirstlightError
 from firstlight.ingest.otlp import OtlpReceiver
 from firstlight.model import Health, HealthReport, HealthState
 from firstlight.ports import Clock, Receiver, Rows, SignalReader, SignalStore
+from firstlight.query.promql.engine import Engine
+from firstlight.query.promql.lake_labels import LakeLabels
 from firstlight.query.search import SearchOptions
 
 _log = logging.getLogger(__name__)
@@ -59,6 +61,14 @@ class Store(SignalStore, SignalReader, Protocol):
     @property
     def search(self) -> EventSearch:
         """Search of events that can be stopped."""
+
+    @property
+    def promql_engine(self) -> Engine:
+        """What evaluates PromQL over it."""
+
+    @property
+    def promql_labels(self) -> LakeLabels:
+        """What PromQL calls its series."""
 
     def stats(self) -> Mapping[str, Any]:
         """Return figures about it, numbers or nested mappings of numbers."""
@@ -156,6 +166,7 @@ class Platform:
             limits=LakeLimits(
                 memory_limit_bytes=settings.limits.query_memory_bytes,
                 time_limit_s=settings.limits.query_time_s,
+                query_samples=settings.limits.query_samples,
                 series=SeriesLimits(settings.lake.series_per_metric, settings.lake.series_total),
             ),
             policy=policy_of(settings.lake),

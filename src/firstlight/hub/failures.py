@@ -1,4 +1,4 @@
-"""Every error as an answer: JSON, or ``google.rpc.Status`` where OTLP is spoken.  No answer shows a stack."""
+"""Every error as an answer: JSON, or what OTLP and Prometheus say where they are spoken.  No answer shows a stack."""
 
 import logging
 import math
@@ -21,12 +21,14 @@ from firstlight.errors import (
     Unavailable,
     UsageError,
 )
+from firstlight.hub.prometheus.failures import WRITE_PATH, encoded, is_read, status_and_type
 
 _log = logging.getLogger(__name__)
 
 OTLP_PREFIX = "/v1/"
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
+_TEXT = "text/plain"
 
 _ANSWERS: tuple[tuple[type[FirstlightError], int, str], ...] = (
     (PayloadTooLarge, 413, "TOO_LARGE"),
@@ -69,14 +71,14 @@ class Failure(msgspec.Struct, frozen=True):
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Return the answer to ``error``; an unexpected one is counted and logged with an id that the answer names."""
     platform: Platform = request.app.state.platform
-    failure = _expected(error)
+    path, content_type = request.url.path, request.headers.get("content-type", "")
+    failure = _expected(error, path)
     if failure is None:
         number = secrets.token_hex(4)
         _log.error("fault %s in %s %s", number, request.method, request.url.path, exc_info=error)
         platform.metrics.faults.inc("http")
         failure = Failure(500, "INTERNAL", f"something went wrong here; the hub's log has it as {number}")
-    path, content_type = request.url.path, request.headers.get("content-type", "")
-    if path.startswith(OTLP_PREFIX):
+    if path == WRITE_PATH or path.startswith(OTLP_PREFIX):
         platform.metrics.ingest_errors.inc(failure.code.lower())
     body, media_type = encode(failure, path, content_type)
     return Response(body, status_code=failure.status, media_type=media_type, headers=failure.headers)
@@ -84,6 +86,10 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 
 def encode(failure: Failure, path: str, content_type: str) -> tuple[bytes, str]:
     """Return ``failure`` in the form that callers of ``path`` understand, and its media type."""
+    if path == WRITE_PATH:
+        return failure.message.encode(), _TEXT
+    if is_read(path):
+        return encoded(failure.code.lower(), failure.message), _JSON
     if not path.startswith(OTLP_PREFIX):
         error = {"code": failure.code, "message": failure.message}
         return msgspec.json.encode({"status": "error", "error": error}), _JSON
@@ -92,13 +98,24 @@ def encode(failure: Failure, path: str, content_type: str) -> tuple[bytes, str]:
     return answers.status(code, failure.message, as_json=as_json), _JSON if as_json else _PROTOBUF
 
 
-def _expected(error: Exception) -> Failure | None:
+def _expected(error: Exception, path: str) -> Failure | None:
+    if is_read(path) and (known := status_and_type(error)):
+        return Failure(*known, _message(error), _headers(error))
     for kind, status, code in _ANSWERS:
         if isinstance(error, kind):
-            headers = {"retry-after": str(math.ceil(error.retry_after_s))} if isinstance(error, Unavailable) else {}
-            return Failure(status, code, str(error), headers)
+            return Failure(status, code, _message(error), _headers(error))
     if isinstance(error, HTTPException) and error.status_code < 500:  # noqa: PLR2004 - a server error is no plain answer
         message = _HTTP_MESSAGES.get(error.status_code) or error.detail
         code = _HTTP_CODES.get(error.status_code, "BAD_REQUEST")
-        return Failure(error.status_code, code, message, dict(error.headers or {}))
+        return Failure(error.status_code, code, message, _headers(error))
     return None
+
+
+def _message(error: Exception) -> str:
+    return error.detail if isinstance(error, HTTPException) else str(error)
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, HTTPException):
+        return dict(error.headers or {})
+    return {"retry-after": str(math.ceil(error.retry_after_s))} if isinstance(error, Unavailable) else {}

@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any
+from itertools import islice, starmap
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,21 +12,35 @@ from firstlight.model import Kind, Matcher, Series, named
 from firstlight.store import columns, schema
 from firstlight.store.growing import GrowingArray, NumberMap, ranges
 from firstlight.store.postings import Postings
+from firstlight.store.series_rows import TEXTS, SeriesRows
 from firstlight.store.terms import Terms, Texts, matches
 
 _NAME = "__name__"
-_TEXTS = ("name", "field", "service", "session_id", "scope", "kind", "unit", "description")
-_IDENTITY = _TEXTS[:5]
+_IDENTITY = TEXTS[:5]
 _METRIC = ("name", "field", "kind")
+_MEANING = (*_METRIC, "unit", "description")
+_SENDER = ("service", "session_id", "scope")
 _MARK = "\0"
 # Parts of the identity that matchers reach like labels; a zero byte keeps them apart from labels of these names.
 _PARTS = {part: f"{_MARK}{part}" for part in _IDENTITY[1:]}
+_LABELS_OF_PARTS = {label: part for part, label in _PARTS.items()}
 _MAX_PIECES = 32
 _MAX_MADE = 100_000
 _ADD_AT_ONCE = 100_000
 
 _Choice = Callable[[str], Any]
 """From a label to the terms of it that are meant."""
+
+
+class Meaning(NamedTuple):
+    """What some series measure, and how many they are."""
+
+    name: str
+    field: str
+    kind: str
+    unit: str
+    description: str
+    series: int
 
 
 def part_label(part: str) -> str:
@@ -50,7 +64,7 @@ class SeriesIndex:
         self._ids = GrowingArray(np.int64)
         self._marks = GrowingArray(np.int64)
         self._texts = Texts()
-        self._columns = {name: GrowingArray(np.int32) for name in _TEXTS}
+        self._columns = {name: GrowingArray(np.int32) for name in TEXTS}
         self._terms = Terms(self._texts)
         self._label_ends = GrowingArray(np.int64)
         self._labels = GrowingArray(np.int32)
@@ -75,7 +89,7 @@ class SeriesIndex:
         if not table.num_rows:
             return
         with self._lock:
-            rows = _Rows(table, self._texts, self._terms)
+            rows = SeriesRows(table, self._texts, self._terms)
             _, firsts = np.unique(rows.ids, return_index=True)
             fresh = np.sort(firsts[self._positions.find(rows.ids[firsts]) < 0])
             if len(fresh):
@@ -114,15 +128,53 @@ class SeriesIndex:
     def metrics(self, since: int = 0) -> list[tuple[str, str, str]]:
         """Return each name, field and kind that a series from position ``since`` on has."""
         with self._lock:
-            names, fields, kinds = (self._columns[part].all[since:].astype(np.int64) for part in _METRIC)
-            (fields_used, fields), (kinds_used, kinds) = (
-                np.unique(one, return_inverse=True) for one in (fields, kinds)
-            )
-            packed = np.unique((names * len(fields_used) + fields) * len(kinds_used) + kinds)
-            rest, kinds = np.divmod(packed, max(len(kinds_used), 1))
-            names, fields = np.divmod(rest, max(len(fields_used), 1))
-            columns = (names, fields_used[fields], kinds_used[kinds])
-            return list(zip(*(self._texts.decode(one.tolist()) for one in columns), strict=True))
+            found, _ = _distinct([self._columns[part].all[since:] for part in _METRIC])
+            return list(zip(*(self._texts.decode(one.tolist()) for one in found), strict=True))
+
+    def meanings(self, positions: Any) -> list[Meaning]:
+        """Return what the series at ``positions`` mean, each meaning once."""
+        with self._lock:
+            found, counts = _distinct([self._columns[part].all[positions] for part in _MEANING])
+            texts = (self._texts.decode(one.tolist()) for one in found)
+            return list(starmap(Meaning, zip(*texts, counts.tolist(), strict=True)))
+
+    def are_bare(self, positions: Any) -> Any:
+        """Return which of the series at ``positions`` have the field ``value`` and say nothing of a sender; bool."""
+        with self._lock:
+            found = self._columns["field"].all[positions] == self._texts.find("value")
+            for part in _SENDER:
+                found &= self._columns[part].all[positions] == 0
+            return found
+
+    def labels_at(self, positions: Any) -> list[str]:
+        """Return the names of the labels of the series at ``positions``."""
+        with self._lock:
+            labels = self._terms.codes()[0][np.unique(self._labels_of(positions)[1])]
+            return self._texts.decode(np.unique(labels).tolist())
+
+    def values_at(self, label: str, positions: Any) -> list[str]:
+        """Return the values, but empty ones, of ``label`` of the series at ``positions``.
+
+        Args:
+            label: also a part of the identity, as :func:`part_label` calls it.
+            positions: of the series.
+        """
+        with self._lock:
+            if label in _LABELS_OF_PARTS:
+                return self._texts.decode(_not_zero(self._columns[_LABELS_OF_PARTS[label]].all[positions]))
+            terms = np.intersect1d(self._terms.of_label(label), self._labels_of(positions)[1])
+            return self._texts.decode(_not_zero(self._terms.codes()[1][terms]))
+
+    def pairs(self) -> tuple[Any, Any, Any]:
+        """Return the numbers of label and value of each pair (see :meth:`texts`), and how many series have it."""
+        with self._lock:
+            labels, values = self._terms.codes()
+            return labels.copy(), values.copy(), np.bincount(self._labels.all, minlength=len(labels))
+
+    def texts(self, codes: Any) -> list[str]:
+        """Return the texts with these numbers."""
+        with self._lock:
+            return self._texts.decode(codes.tolist())
 
     def count_named(self, name: str) -> int:
         """Return how many series metric ``name`` has."""
@@ -189,7 +241,7 @@ class SeriesIndex:
         if self.collisions == before:
             self._marks.all[self._positions.find(ids[rest])] = marks[rest]
 
-    def _append(self, rows: "_Rows", fresh: Any) -> None:
+    def _append(self, rows: SeriesRows, fresh: Any) -> None:
         first = len(self._ids)
         positions = np.arange(first, first + len(fresh), dtype=np.int32)
         self._positions.add(rows.ids[fresh], positions)
@@ -209,7 +261,7 @@ class SeriesIndex:
         label = self._texts.code(_PARTS.get(part, _NAME))
         return self._terms.encode(np.full(len(codes), label, np.int32), codes)
 
-    def _count_collisions(self, rows: "_Rows", fresh: Any) -> None:
+    def _count_collisions(self, rows: SeriesRows, fresh: Any) -> None:
         """Compare what was known already with what came."""
         again = np.ones(len(rows.ids), bool)
         again[fresh] = False
@@ -277,31 +329,24 @@ class SeriesIndex:
             yield Series(labels=row[0], kind=row[1], **dict(zip(texts, row[2:], strict=True)))
 
 
-class _Rows:
-    """Rows of the ``series`` table as numbers."""
-
-    def __init__(self, table: pa.Table, texts: Texts, terms: Terms) -> None:
-        self.ids = columns.raw(_whole(table["series_id"]), np.int64)
-        self.codes = {name: texts.encode(_whole(table[name])) for name in _TEXTS}
-        maps = _whole(table["labels"])
-        offsets = columns.raw(maps.offsets, np.int32)
-        self._starts, self._lengths = offsets[:-1] - offsets[0], np.diff(offsets)
-        inside = slice(offsets[0], offsets[-1])
-        self._terms = terms.encode(texts.encode(maps.keys[inside]), texts.encode(maps.items[inside]))
-
-    def labels_of(self, rows: Any) -> tuple[Any, Any]:
-        """Return how many labels each of ``rows`` has, and their terms row after row."""
-        lengths = self._lengths[rows]
-        return lengths, self._terms[ranges(self._starts[rows], lengths)]
-
-
 def _mark(series: Series) -> int:
     """Return a number that two series share by chance only."""
     return hash((series.name, series.field, series.labels, series.service, series.session_id, series.scope))
 
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks()
+def _distinct(parts: list[Any]) -> tuple[list[Any], Any]:
+    """Return the rows of the columns ``parts`` (int32), each once, and how often each is there."""
+    order = np.lexsort(parts)
+    rows = [part[order] for part in parts]
+    is_first = np.ones(len(order), bool)
+    is_first[1:] = np.logical_or.reduce([row[1:] != row[:-1] for row in rows])
+    firsts = np.flatnonzero(is_first)
+    return [row[firsts] for row in rows], np.diff(firsts, append=len(order))
+
+
+def _not_zero(codes: Any) -> list[int]:
+    found: list[int] = np.unique(codes[codes != 0]).tolist()
+    return found
 
 
 def _members(positions: Any, count: int) -> Any:

@@ -1,6 +1,6 @@
 """What a query comes to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -42,6 +42,13 @@ class Answer:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first(self, count: int) -> "Answer":
+        """Return the answer with its first ``count`` series only."""
+        end = int(self.lengths[:count].sum())
+        histograms = None if self.histograms is None else self.histograms[:end]
+        points = {"times_ns": self.times_ns[:end], "values": self.values[:end], "histograms": histograms}
+        return replace(self, labels=self.labels[:count], lengths=self.lengths[:count], **points)
 
 
 Points = tuple[list[Labels], Any, Any, Any, Any]

@@ -8,6 +8,7 @@ import numpy as np
 
 NS_PER_MS = 10**6
 NS_PER_S = 10**9
+_MS_PER_S = 1000
 
 _UNITS_NS = {
     "y": 365 * 86400 * NS_PER_S,
@@ -52,6 +53,9 @@ def seconds_ns(seconds: float) -> int:
 
 def seconds_of(times_ns: Any) -> Any:
     """Return an array of nanoseconds as seconds, rounded once: a double holds no whole nanoseconds of our days."""
+    ms, rest = np.divmod(times_ns, NS_PER_MS)
+    if not np.any(rest):
+        return ms / _MS_PER_S
     seconds, rest = np.divmod(times_ns, NS_PER_S)
     return seconds + rest / NS_PER_S
 

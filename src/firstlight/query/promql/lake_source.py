@@ -20,6 +20,8 @@ from firstlight.store.runs import Runs
 
 _LABELS_KEPT = 200_000
 """Label sets remembered, by series."""
+_AT_ONCE = 10_000
+"""Series between two looks at the limits."""
 _FEW_NAMES = 64
 """More are not looked up one by one."""
 
@@ -31,10 +33,13 @@ class LakeSource:
 
     Args:
         reader: the lake.
+
+    Attributes:
+        reader: likewise.
     """
 
     def __init__(self, reader: LakeReader) -> None:
-        self._reader = reader
+        self.reader = reader
         self._names: Names | None = None
         self._labels: dict[int, Labels] = {}
 
@@ -46,30 +51,43 @@ class LakeSource:
         """
 
         def read(view: View) -> Selected:
-            ids, labels = self._chosen(view, matchers)
-            limits.check()
-            runs = self._reader.runs(view, ids, start_ns + 1, end_ns + 1)
+            ids, labels = self.chosen(view, matchers, limits)
+            runs = self.reader.runs(view, ids, start_ns + 1, end_ns + 1)
             limits.charge(len(runs.times_ns))
-            rows = histogram_rows(self._reader, view, ids, (start_ns + 1, end_ns + 1), limits) if len(ids) else None
+            rows = histogram_rows(self.reader, view, ids, (start_ns + 1, end_ns + 1), limits) if len(ids) else None
             return _selected(ids, labels, runs, rows)
 
-        return self._reader.reading(read)
+        return self.reader.reading(read)
 
-    def _chosen(self, view: View, matchers: Sequence[Matcher]) -> tuple[Any, list[Labels]]:
-        """Return ids, ascending, and label sets of the series that meet ``matchers``."""
-        index = self._reader.series(view)
+    def names(self, index: SeriesIndex) -> Names:
+        """Return what stands behind the names of PromQL."""
         names = self._names
         if names is None or names.index is not index:
             names = self._names = Names(index)
             self._labels = {}
         names.refresh()
+        return names
+
+    def chosen(self, view: View, matchers: Sequence[Matcher], limits: Limits) -> tuple[Any, list[Labels]]:
+        """Return ids, ascending, and label sets of the series that meet ``matchers``.
+
+        Raises:
+            QueryError: a limit is reached, or a matcher is no regular expression.
+        """
+        index = self.reader.series(view)
+        names = self.names(index)
         of_name = [matcher for matcher in matchers if matcher.label == NAME]
         positions = _positions(index, names, of_name, [matcher for matcher in matchers if matcher.label != NAME])
         ids = index.ids(positions)
         order = np.argsort(ids)
-        found = self._shown(ids[order].tolist(), index.at(positions[order].tolist()), of_name)
+        ids, positions = ids[order], positions[order]
+        found: list[Labels | None] = []
+        for start in range(0, len(ids), _AT_ONCE):
+            limits.check()
+            some = slice(start, start + _AT_ONCE)
+            found += self._shown(ids[some].tolist(), index.at(positions[some].tolist()), of_name)
         kept = [place for place, labels in enumerate(found) if labels is not None]
-        return ids[order][kept], [labels for labels in found if labels is not None]
+        return ids[kept], [labels for labels in found if labels is not None]
 
     def _shown(self, ids: list[int], series: list[Series], of_name: Sequence[Matcher]) -> list[Labels | None]:
         """Return the label set of each series, None where its name is not meant after all."""

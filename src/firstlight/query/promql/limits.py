@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from firstlight.errors import QueryCanceled, QueryTimedOut, QueryTooLarge
 
@@ -23,12 +23,14 @@ class Limits:
         deadline_s: when it must be done, by ``time.monotonic()``; None for never.
         is_canceled: says whether nobody waits any more.
         samples: read so far.
+        began_s: when it was asked, likewise.
     """
 
     max_samples: int = MAX_SAMPLES
     deadline_s: float | None = None
     is_canceled: Callable[[], bool] = _never
     samples: int = 0
+    began_s: float = field(default_factory=time.monotonic)
 
     def check(self) -> None:
         """Look whether there is still time.
