@@ -81,7 +81,7 @@ function matchersOf(inner) {
 
 /** The metric that a grouping is about: the next one after it, else the last one before. */
 function nearMetric(before, all, start) {
-  const after = all.filter((token) => token.start >= start);
+  const after = all.filter((token) => token.start > start);
   const aggregates = before.some((token) => AGGREGATIONS.has(token.text));
   const next = aggregates ? after.find((token) => token.kind === "metric") : null;
   return (next ?? before.findLast((token) => token.kind === "metric"))?.text ?? "";

@@ -4,6 +4,7 @@
 import { html, useEffect, useRef, useSignal } from "../ui.js";
 import { Offers } from "./offers.js";
 import { paint } from "./paint.js";
+import { paired } from "./pairs.js";
 
 const WAIT_MS = 60;
 
@@ -11,7 +12,8 @@ const WAIT_MS = 60;
 function replace(field, start, end, insert) {
   field.focus();
   field.setSelectionRange(start, end);
-  if (!document.execCommand("insertText", false, insert)) {
+  if (start === end && insert === "") return;
+  if (!document.execCommand(insert === "" ? "delete" : "insertText", false, insert)) {
     field.setRangeText(insert, start, end, "end");
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
@@ -46,7 +48,7 @@ function useOffer(field, under, suggest) {
     asked.current += 1;
     offer.value = null;
   };
-  const open = async () => {
+  const open = async (isWanted = false) => {
     asked.current += 1;
     const mine = asked.current;
     const { value, selectionStart, selectionEnd } = field.current;
@@ -55,12 +57,13 @@ function useOffer(field, under, suggest) {
     const isStill = field.current?.value === value && field.current.selectionStart === selectionStart;
     if (mine !== asked.current || !isStill || document.activeElement !== field.current) return;
     chosen.value = 0;
+    const isTyped = isWanted || (found && (found.end > found.start || !["expression", "after"].includes(found.place)));
     const isDone = found?.offers.length === 1 && (found.offers[0].insert ?? found.offers[0].text) === value.slice(found.start, found.end);
-    offer.value = found?.offers.length && !isDone ? { ...found, at: positionOf(under.current, found.start) } : null;
+    offer.value = found?.offers.length && isTyped && !isDone ? { ...found, at: positionOf(under.current, found.start) } : null;
   };
   const openSoon = () => {
     clearTimeout(timer.current);
-    timer.current = setTimeout(open, WAIT_MS);
+    timer.current = setTimeout(() => open(), WAIT_MS);
   };
   return { offer, chosen, open, openSoon, close };
 }
@@ -86,6 +89,24 @@ function steer(event, list, take) {
   return true;
 }
 
+/** Whether Enter runs although a list is open: the first entry is already there as it would be put. */
+function isWhole(event, { offer, chosen }, { value }) {
+  if (event.key !== "Enter" || !offer.value || chosen.value !== 0) return false;
+  const { start, end, offers } = offer.value;
+  return offers[0].kind === "metric" && offers[0].text === value.slice(start, end);
+}
+
+/** Close what the key opens: true where it did more than the key says. */
+function pair(event, field) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return false;
+  const { value, selectionStart, selectionEnd } = field;
+  const found = paired(event.key, value, selectionStart, selectionEnd);
+  if (!found) return false;
+  replace(field, found.start, found.end, found.insert);
+  field.setSelectionRange(found.caret, found.caret);
+  return true;
+}
+
 /**
  * Args:
  *   id, label, language: of the field.
@@ -107,8 +128,10 @@ export function Editor({ id, label, language, value, onWrite, onRun, onFormat, o
   const keys = (event) => {
     if (event.isComposing) return;
     const runs = event.key === "Enter" && (event.ctrlKey || event.metaKey || (language === "promql" && !event.shiftKey));
-    if (event.key === " " && event.ctrlKey) list.open();
+    if (event.key === " " && event.ctrlKey) list.open(true);
+    else if (isWhole(event, list, field.current)) (list.close(), onRun());
     else if (steer(event, list, take)) event.stopPropagation();
+    else if (pair(event, field.current)) list.openSoon();
     else if (runs) (list.close(), onRun());
     else if (event.code === "KeyF" && event.altKey && event.shiftKey) onFormat?.();
     else return;

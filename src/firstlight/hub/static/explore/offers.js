@@ -7,8 +7,8 @@ export function Offers({ id, offer, chosen, take }) {
   const list = useRef(null);
   useEffect(() => list.current?.children[chosen]?.scrollIntoView({ block: "nearest" }), [chosen, offer]);
   const entry = offer?.offers[chosen];
-  const explained = entry && (entry.help || entry.detail);
-  return html`<div class="offers" hidden=${!offer} style=${offer ? { left: `min(${Math.round(offer.at.left)}px, max(0px, 100% - 340px))`, top: `${Math.round(offer.at.top) + 4}px` } : {}}>
+  const explained = entry?.help;
+  return html`<div class="offers" hidden=${!offer} style=${offer ? { left: `min(${Math.round(offer.at.left)}px, max(0px, 100% - 560px))`, top: `${Math.round(offer.at.top) + 4}px` } : {}}>
     <ul ref=${list} role="listbox" id=${`${id}-offers`} aria-label="What may come here">
       ${(offer?.offers ?? []).map(
         (each, i) => html`<li key=${`${each.kind} ${each.text}`} role="option" id=${`${id}-offer-${i}`} aria-selected=${i === chosen} class=${each.kind}

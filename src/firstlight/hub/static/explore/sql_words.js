@@ -1,5 +1,5 @@
 // The words of SQL that an editor has to know, and the tables of the lake.
-import { best } from "./suggest.js";
+import { best } from "./ranking.js";
 
 const KEYWORDS = (
   "select from where group by all order limit having as and or not in is null like ilike between case when then else end " +

@@ -2,8 +2,7 @@
 import { AFTER_OPERAND, AGGREGATIONS, DURATIONS, FUNCTIONS, MATCHERS, OF_RANGES } from "./promql_words.js";
 import { contextAt } from "./context.js";
 import * as known from "./known.js";
-
-const MOST = 60;
+import { best } from "./ranking.js";
 
 /** The offer for a text and a caret, with what a choice replaces; empty where nothing can be said. */
 export async function suggest(text, caret) {
@@ -53,28 +52,4 @@ export function quoted(text, quote = '"') {
   if (quote === "`" && !text.includes("`")) return `\`${text}\``;
   const mark = quote === "`" ? '"' : quote;
   return mark + text.replace(/\\/g, "\\\\").replaceAll("\n", "\\n").replaceAll(mark, `\\${mark}`) + mark;
-}
-
-/** Those that have the letters in their order; the nearer to the beginning and the closer together, the earlier. */
-export function best(offers, typed) {
-  if (!typed) return offers.slice(0, MOST);
-  const ranked = [];
-  for (const offer of offers) {
-    const rank = rankOf(offer.text.toLowerCase(), typed.toLowerCase());
-    if (rank !== null) ranked.push([rank, offer]);
-  }
-  ranked.sort(([a, one], [b, other]) => a - b || one.text.length - other.text.length || (one.text < other.text ? -1 : 1));
-  return ranked.slice(0, MOST).map(([, offer]) => offer);
-}
-
-function rankOf(text, typed) {
-  if (text.startsWith(typed)) return 0;
-  const inside = text.indexOf(typed);
-  if (inside >= 0) return text[inside - 1] === "_" ? 1 : 2;
-  let at = -1;
-  for (const letter of typed) {
-    at = text.indexOf(letter, at + 1);
-    if (at < 0) return null;
-  }
-  return typed.length > 2 ? 3 : null;
 }
