@@ -21,20 +21,23 @@ function remembered(key, ask) {
 
 export const forget = () => answers.clear();
 
-/** `[{name, type, unit, help, family}]` in the order of names. */
+/** `[{name, type, unit, help}]` in the order of names. */
 export const metrics = () =>
   remembered("metrics", async () => {
     const [names, facts] = await Promise.all([read("label/__name__/values"), read("metadata").catch(() => ({}))]);
     return names.map((name) => ({ name, ...factsOf(name, facts) }));
   });
 
+const UNITS = { By: "bytes", s: "seconds", ms: "milliseconds", 1: "" };
+const unitText = (unit) => (Object.hasOwn(UNITS, unit) ? UNITS[unit] : unit);
 const PARTS = /_(?:bucket|sum|count|total|created)$/;
 
 /** Facts are kept by family: of `x_bucket` they stand under `x`. */
 function factsOf(name, facts) {
   const family = Object.hasOwn(facts, name) ? name : name.replace(PARTS, "");
   const [found] = (Object.hasOwn(facts, family) && facts[family]) || [];
-  const known = { type: found?.type ?? "", unit: found?.unit ?? "", help: found?.help ?? "", family };
+  const isCount = /_(?:bucket|count)$/.test(name) && family !== name;
+  const known = { type: found?.type ?? "", unit: isCount ? "" : unitText(found?.unit ?? ""), help: found?.help ?? "" };
   if (known.type && known.type !== "unknown") return known;
   return { ...known, type: name.endsWith("_total") ? "counter" : name.endsWith("_bucket") ? "histogram" : "" };
 }

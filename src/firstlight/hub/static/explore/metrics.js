@@ -3,7 +3,7 @@ import { html, useEffect, useSignal } from "../ui.js";
 import { whole } from "../format.js";
 import * as known from "./known.js";
 import { add, drafts, focused, go, place, run, write, written } from "./session.js";
-import { quoted } from "./suggest.js";
+import { quoted } from "./quoting.js";
 import { best } from "./ranking.js";
 
 const MOST_SHOWN = 80;

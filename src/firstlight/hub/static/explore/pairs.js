@@ -12,7 +12,7 @@ export function paired(key, text, start, end) {
   const [before, after] = [text[start - 1] ?? "", text[start] ?? ""];
   if (key === after && (Object.values(CLOSERS).includes(key))) return { insert: "", start, end, caret: start + 1 };
   if (key === "Backspace" && before && CLOSERS[before] === after) return { insert: "", start: start - 1, end: start + 1, caret: start - 1 };
-  if (key in CLOSERS && /^$|[\s)\]},]/.test(after) && !(key === '"' && /[\w"\\]/.test(before))) {
+  if (key in CLOSERS && /^$|[\s()[\]},]/.test(after) && !(key === '"' && /[\w"\\]/.test(before))) {
     return { insert: key + CLOSERS[key], start, end, caret: start + 1 };
   }
   return null;

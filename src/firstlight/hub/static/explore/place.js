@@ -48,6 +48,6 @@ export function writePlace(place) {
   return `#${new URLSearchParams(pairs)}`;
 }
 
-/** The address that shows one query. */
-export const linkTo = (language, text, more = {}) =>
-  `/explore${writePlace({ ...START, ...more, queries: [{ ...newQuery(language, text), ...(more.show && { show: more.show }) }] })}`;
+/** The address that shows queries, each `{language, text, show, …}`, over a stretch of time. */
+export const linkTo = (queries, { from = START.from, to = "" } = {}) =>
+  `/explore${writePlace({ ...START, from, to, queries: queries.map(({ language, text, ...rest }) => ({ ...newQuery(language, text), ...rest })) })}`;

@@ -2,6 +2,7 @@
 import { AFTER_OPERAND, AGGREGATIONS, DURATIONS, FUNCTIONS, MATCHERS, OF_RANGES } from "./promql_words.js";
 import { contextAt } from "./context.js";
 import * as known from "./known.js";
+import { quoted } from "./quoting.js";
 import { best } from "./ranking.js";
 
 /** The offer for a text and a caret, with what a choice replaces; empty where nothing can be said. */
@@ -46,10 +47,4 @@ async function values({ metric, label, matchers, typed }) {
   const quote = /^["'`]/.exec(typed)?.[0] ?? '"';
   const found = await known.labelValues(label, metric, matchers);
   return found.map((text) => ({ text, kind: "value", insert: quoted(text, quote) }));
-}
-
-export function quoted(text, quote = '"') {
-  if (quote === "`" && !text.includes("`")) return `\`${text}\``;
-  const mark = quote === "`" ? '"' : quote;
-  return mark + text.replace(/\\/g, "\\\\").replaceAll("\n", "\\n").replaceAll(mark, `\\${mark}`) + mark;
 }
