@@ -146,7 +146,7 @@ function readOut(u) {
 
 function zoom(u, { onZoom }) {
   const { left, width } = u.select;
-  if (width < LEAST_DRAG_PX) return;
+  if (u !== leader || width < LEAST_DRAG_PX) return;
   u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
   onZoom({ startS: u.posToVal(left, "x"), endS: u.posToVal(left + width, "x") });
 }

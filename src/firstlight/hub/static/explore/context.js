@@ -1,8 +1,7 @@
 // What may stand at the caret of a PromQL text.  Pure: no page, no network.
-import { tokenize } from "./tokens.js";
+import { GROUPERS, tokenize } from "./tokens.js";
 import { AGGREGATIONS } from "./promql_words.js";
 
-const GROUPERS = new Set(["by", "without", "on", "ignoring", "group_left", "group_right"]);
 const MATCHERS = new Set(["=", "!=", "=~", "!~"]);
 const solid = (token) => token.kind !== "space" && token.kind !== "comment";
 

@@ -5,6 +5,7 @@ import { chooseTheme, nextTheme, theme } from "../state.js";
 import { Problems, watchErrors } from "../views/problems.js";
 import { Mark, Places } from "../views/mark.js";
 import { MOST_QUERIES } from "./place.js";
+import { Examples } from "./examples.js";
 import { History, remember } from "./history.js";
 import { Metrics } from "./metrics.js";
 import { Query } from "./query.js";
@@ -64,6 +65,7 @@ function Page() {
         ${queries.map((query, i) => html`<${Query} key=${query.id} query=${query} name=${LETTERS[i]} />`)}
         <div class="adding"><button id="add-query" disabled=${queries.length >= MOST_QUERIES} onClick=${() => focusOn(add())}>Add a query</button>
           <button disabled=${queries.length >= MOST_QUERIES} onClick=${() => focusOn(add("sql"))}>Add SQL</button></div>
+        ${queries.every((query) => !query.text.trim()) && html`<${Examples} />`}
       </div>
     </main><${History} />`;
 }

@@ -4,6 +4,8 @@ import { AGGREGATIONS, FUNCTIONS } from "./promql_words.js";
 const KEYWORDS = new Set(
   "and or unless by without on ignoring group_left group_right offset bool atan2 start end inf nan".split(" "),
 );
+/** Words that labels in parentheses follow. */
+export const GROUPERS = new Set(["by", "without", "on", "ignoring", "group_left", "group_right"]);
 const RULES = [
   ["comment", /#[^\n]*/y],
   ["string", /"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?|`[^`]*`?/y],
@@ -37,13 +39,16 @@ function next(text, start) {
   return { kind: "other", text: text[start], start, end: start + 1 };
 }
 
-/** Words told apart: inside braces labels, before parentheses functions, else metrics. */
+/** Words told apart: inside braces and groupings labels, before parentheses functions, else metrics. */
 function named(tokens) {
-  let inBraces = false;
+  let [inBraces, inGroup, last] = [false, false, ""];
   for (const [i, token] of tokens.entries()) {
     if (token.text === "{") inBraces = true;
+    if (token.text === "(" && GROUPERS.has(last.toLowerCase())) inGroup = true;
     if (token.text === "}") inBraces = false;
-    if (token.kind === "word") token.kind = inBraces ? "label" : kindOf(token.text, tokens, i);
+    if (token.text === ")") inGroup = false;
+    if (token.kind === "word") token.kind = inBraces || inGroup ? "label" : kindOf(token.text, tokens, i);
+    if (token.kind !== "space" && token.kind !== "comment") last = token.text;
   }
   return tokens;
 }
