@@ -21,10 +21,13 @@ from firstlight.app.series_limits import SeriesLimits
 from firstlight.app.settings import Resolved
 from firstlight.app.sources import Sources
 from firstlight.app.upkeep import policy_of
+from firstlight.app.writes import SIGNAL as REMOTE_WRITE
+from firstlight.app.writes import WriteDoor, Writes
 from firstlight.assess.health import assess
 from firstlight.assess.packs import load_packs
 from firstlight.errors import FirstlightError
 from firstlight.ingest.otlp import OtlpReceiver
+from firstlight.ingest.remote_write import RemoteWriteReceiver
 from firstlight.model import Health, HealthReport, HealthState
 from firstlight.ports import Clock, Receiver, Rows, SignalReader, SignalStore
 from firstlight.query.promql.engine import Engine
@@ -102,17 +105,19 @@ class Platform:
         resolved: the settings and their sources.
         store: the lake; the platform closes it.
         otlp: makes the OTLP receiver, given the store as it shall see it.
+        remote_write: likewise, that of remote write.
         assess: judges health.
         receivers: what brings signals in by itself, by transport name.
         clock: nanoseconds since the epoch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each part
         self,
         resolved: Resolved,
         store: Store,
         *,
         otlp: Callable[[SignalStore], OtlpDoor],
+        remote_write: Callable[[SignalStore], WriteDoor],
         assess: Assess,
         receivers: Mapping[str, Receiver],
         clock: Clock = time.time_ns,
@@ -133,6 +138,7 @@ class Platform:
         self.deliveries = Deliveries(
             self._otlp, self.metrics, settings.limits.max_inflated_bytes, clock, self.intake.progress
         )
+        self.writes = Writes(remote_write(self.intake.door(REMOTE_WRITE)), self.metrics)
         self.ingest_gate = Gate("ingest", settings.limits.max_concurrent_ingest, settings.limits.max_waiting_ingest)
         self.query_gate = Gate("query", settings.limits.max_concurrent_queries, settings.limits.max_waiting_queries)
         self.queries = Queries(store.sql, self.query_gate, self.metrics)
@@ -175,6 +181,7 @@ class Platform:
             resolved,
             lake,
             otlp=OtlpReceiver,
+            remote_write=lambda door: RemoteWriteReceiver(door, lake.refusals, settings.limits.max_inflated_bytes),
             assess=lambda reader, now_ns: assess(packs, reader, now_ns),
             receivers=receivers,
         )

@@ -6,10 +6,12 @@ and nothing is decoded twice (``remote_write_usual``).  What is not usual is rea
 A series keeps its Prometheus name, with ``job`` and ``instance`` among its labels.
 """
 
+from collections.abc import Mapping
+
 from firstlight.codecs.otlp.outcome import Refused
 from firstlight.codecs.otlp.wire import fields, varint
 from firstlight.codecs.remote_write_points import HISTOGRAM, LABEL, Written, add_point, read_metadata
-from firstlight.codecs.remote_write_series import Memo
+from firstlight.codecs.remote_write_series import Memo, Metadata
 from firstlight.codecs.remote_write_usual import read_usual
 from firstlight.codecs.remote_write_wire import field
 from firstlight.codecs.snappy import inflated
@@ -34,6 +36,11 @@ class RemoteWriteDecoder:
     def memo(self) -> Memo:
         """What is known of series and metrics by now."""
         return self._memo
+
+    @property
+    def metadata(self) -> Mapping[str, Metadata]:
+        """What senders said that their metrics mean; it may have come after the series."""
+        return self._memo.metadata
 
     def decode(self, body: bytes, limit_bytes: int) -> Written:
         """Return what a compressed ``WriteRequest`` holds.

@@ -31,6 +31,7 @@ from firstlight.hub.prometheus.status_routes import (
     show_tsdb,
 )
 from firstlight.hub.prometheus.text_routes import format_query, parse_query
+from firstlight.hub.prometheus.write_routes import receive_write
 from firstlight.hub.query_routes import list_events, list_series, read_metric_range, run_sql
 from firstlight.hub.sign_in import show_sign_in, sign_in
 from firstlight.hub.status_routes import show_config, show_health, show_status
@@ -39,6 +40,7 @@ from firstlight.version import __version__
 
 ROUTES = (
     receive_otlp,
+    receive_write,
     is_alive,
     is_ready,
     show_metrics,

@@ -7,7 +7,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+from litestar import Request
 from litestar.exceptions import ClientException
 from litestar.types import Receive
 
@@ -87,6 +89,17 @@ async def read_body(
         raise BodyTimeout(f"the body did not come within {timeout_s:g} s") from None
     finally:
         budget.give_back(taken_bytes)
+
+
+def refuse_announced(request: Request[Any, Any, Any], limit_bytes: int) -> None:
+    """Spare a sender that asks first (``Expect: 100-continue``) a body that is too long.
+
+    Raises:
+        PayloadTooLarge: it is.
+    """
+    declared = request.headers.get("content-length", "")
+    if "expect" in request.headers and declared.isdecimal() and int(declared) > limit_bytes:
+        raise PayloadTooLarge(f"the body is longer than {limit_bytes} bytes; send smaller batches")
 
 
 async def _incoming(receive: Receive) -> AsyncIterator[bytes]:

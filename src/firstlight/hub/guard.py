@@ -17,11 +17,13 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from firstlight.app.platform import Platform
 from firstlight.app.settings import LOOPBACK_HOSTS, Settings
-from firstlight.hub.failures import Failure, encode
+from firstlight.app.writes import SIGNAL
+from firstlight.hub.failures import OTLP_PREFIX, Failure, encode
+from firstlight.hub.prometheus.failures import WRITE_PATH
 
 COOKIE = "firstlight"
 SIGN_IN_PATH = "/sign-in"
-_OPEN_PATHS = frozenset({"/livez", "/readyz", SIGN_IN_PATH})
+_OPEN_PATHS = frozenset({"/livez", "/readyz", "/-/healthy", "/-/ready", SIGN_IN_PATH})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _UNMATCHED = "unmatched"
 
@@ -69,7 +71,7 @@ class Guard:
         metrics = self._platform.metrics
         metrics.http_requests.inc(route, method, str(status))
         metrics.http_seconds.observe(elapsed_s, route)
-        signal = route.removeprefix("/v1/")
+        signal = SIGNAL if route == WRITE_PATH else route.removeprefix(OTLP_PREFIX)
         if signal != route:
             metrics.ingest_requests.inc(signal, str(status))
 

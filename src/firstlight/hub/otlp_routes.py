@@ -8,8 +8,7 @@ from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_200_OK
 
 from firstlight.app.deliveries import Reply
-from firstlight.errors import PayloadTooLarge
-from firstlight.hub.bodies import read_body
+from firstlight.hub.bodies import read_body, refuse_announced
 from firstlight.hub.given import GivenBudget, GivenPlatform
 from firstlight.ingest.inflate import ENCODINGS
 from firstlight.ingest.otlp import SIGNALS
@@ -29,7 +28,7 @@ async def receive_otlp(
     signal = request.url.path.rsplit("/", 1)[1]
     limits = platform.settings.limits
     encoding = _encoding(request)
-    _refuse_announced(request, limits.max_body_bytes)
+    refuse_announced(request, limits.max_body_bytes)
     content_type = request.headers.get("content-type", "")
     delivery = request.headers.get("firstlight-delivery", "")
     async with read_body(request.receive, limits.max_body_bytes, limits.body_timeout_s, body_budget) as chunks:
@@ -46,13 +45,6 @@ def _encoding(request: Request[Any, Any, Any]) -> str:
     if encoding not in ENCODINGS:
         raise UnknownEncoding(f"Content-Encoding {encoding!r} is not known; use gzip, deflate or none")
     return encoding
-
-
-def _refuse_announced(request: Request[Any, Any, Any], limit_bytes: int) -> None:
-    """Spare a sender that asks first (``Expect: 100-continue``) a body that is too long."""
-    declared = request.headers.get("content-length", "")
-    if "expect" in request.headers and declared.isdecimal() and int(declared) > limit_bytes:
-        raise PayloadTooLarge(f"the body is longer than {limit_bytes} bytes; send smaller batches")
 
 
 def _respond(reply: Reply) -> Response[bytes]:

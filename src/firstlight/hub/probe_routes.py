@@ -1,4 +1,4 @@
-"""``GET /livez``, ``/readyz``, ``/metrics``: for whoever runs the hub."""
+"""``GET /livez``, ``/readyz``, ``/metrics``: for whoever runs the hub; two more names are those of Prometheus."""
 
 import asyncio
 from typing import Any
@@ -11,13 +11,13 @@ from firstlight.codecs.prometheus_text import CONTENT_TYPE
 from firstlight.hub.given import GivenPlatform
 
 
-@get("/livez", media_type=MediaType.TEXT)
+@get(["/livez", "/-/healthy"], media_type=MediaType.TEXT)
 async def is_alive() -> str:
     """Say that the process serves; nothing else can change the answer."""
     return "ok"
 
 
-@get("/readyz")
+@get(["/readyz", "/-/ready"])
 async def is_ready(platform: GivenPlatform) -> Response[dict[str, Any]]:
     """Say whether the hub can take and answer, and why not."""
     reasons = platform.unready_reasons()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, Response, get, route
+from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
 from firstlight.codecs.prometheus_escaping import unescaped
@@ -48,7 +49,9 @@ async def find_labels(request: Request[Any, Any, Any], platform: GivenPlatform) 
 
 
 @get("/api/v1/label/{name:str}/values")
-async def find_label_values(request: Request[Any, Any, Any], platform: GivenPlatform, name: str) -> Response[bytes]:
+async def find_label_values(
+    request: Request[Any, Any, Any], platform: GivenPlatform, name: FromPath[str]
+) -> Response[bytes]:
     """Return the values that a label has."""
     meant = unescaped(name)
     if not is_text(meant):
@@ -67,7 +70,7 @@ async def find_metadata(request: Request[Any, Any, Any], platform: GivenPlatform
     limit, per_metric, metric = _number(asked, "limit"), _number(asked, "limit_per_metric"), asked.text("metric")
 
     def reading(_: Any) -> Found:
-        known = platform.store.promql_labels.metadata()
+        known = platform.store.promql_labels.metadata(platform.writes.metadata)
         names = [metric] if metric in known else [] if metric else sorted(known)
         names = names[:limit] if limit >= 0 else names
         return Found({name: known[name][:per_metric] if per_metric > 0 else known[name] for name in names})

@@ -1,12 +1,13 @@
 """What PromQL calls the series of a lake: label sets, names and values of labels, what metrics mean."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from firstlight.codecs.prometheus_names import family_name, label_name
-from firstlight.model import Matcher
+from firstlight.codecs.remote_write_series import Metadata
+from firstlight.model import Kind, Matcher
 from firstlight.query.promql.lake_cardinality import cardinality
 from firstlight.query.promql.lake_names import NAME, PARTS, Names, shown_labels, shown_name
 from firstlight.query.promql.lake_presence import present
@@ -17,6 +18,7 @@ from firstlight.store.index import Meaning, SeriesIndex, part_label
 from firstlight.store.reader import View
 
 _AT_ONCE = 10_000
+_UNKNOWN = Kind.UNKNOWN.value
 _DISTRIBUTIONS = frozenset({"histogram", "summary"})
 _PARTS = ("_bucket", "_count", "_sum")
 _DISTRIBUTION_FIELDS = frozenset({"bucket", "count", "sum", "quantile"})
@@ -105,8 +107,11 @@ class LakeLabels:
 
         return self._reader.reading(read)
 
-    def metadata(self) -> dict[str, list[dict[str, str]]]:
+    def metadata(self, told: Mapping[str, Metadata]) -> dict[str, list[dict[str, str]]]:
         """Return type, help and unit of each metric, as Prometheus' API has them; several when senders disagree.
+
+        Args:
+            told: of metrics whose series came before anybody said what they mean.
 
         Raises:
             StorageError: a segment cannot be read.
@@ -118,7 +123,12 @@ class LakeLabels:
             families += [_given_family(one) for one in index.meanings(others)]
             return _described(families)
 
-        return self._reader.reading(read)
+        found = self._reader.reading(read)
+        for name, metadata in list(told.items()):
+            if all(one["type"] == _UNKNOWN for one in found.get(name, [])):
+                shown = {"type": metadata.kind.value, "help": metadata.description, "unit": metadata.unit}
+                found[name] = [shown]
+        return found
 
     def cardinality(self, limit: int) -> dict[str, Any]:
         """Return which metrics, labels and pairs have most series, as Prometheus' API has it.
