@@ -14,7 +14,6 @@ export function question(query, widthPx) {
   if (query.language === "sql") return { path: "sql", window, stepS };
   if (query.show === "table") return { path: "query", window, stepS, params: { query: query.text, time: window.endS, limit: MOST_SERIES } };
   const on = onSteps(window, stepS);
-  if (on.endS < on.startS) on.endS = on.startS;
   return { path: "query_range", window: on, stepS, params: { query: query.text, start: on.startS, end: on.endS, step: stepS, limit: MOST_SERIES } };
 }
 

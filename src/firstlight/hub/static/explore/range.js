@@ -12,7 +12,9 @@ function localText(seconds) {
   return `${day(at.getTime())}T${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
 }
 
+/** The fields keep what is typed while the page asks anew; only another choice of time fills them again. */
 function Absolute() {
+  const now = place.value;
   const { startS, endS } = windowNow();
   const wrong = useSignal("");
   const take = (event) => {
@@ -26,8 +28,8 @@ function Absolute() {
     }
   };
   return html`<form class="absolute" onSubmit=${take}>
-    <label>from <input type="datetime-local" name="from" step="1" value=${localText(startS)} key=${`from ${startS}`} /></label>
-    <label>to <input type="datetime-local" name="to" step="1" value=${localText(endS)} key=${`to ${endS}`} /></label>
+    <label>from <input type="datetime-local" name="from" step="1" defaultValue=${localText(startS)} key=${`from ${now.from} ${now.to}`} /></label>
+    <label>to <input type="datetime-local" name="to" step="1" defaultValue=${localText(endS)} key=${`to ${now.from} ${now.to}`} /></label>
     <button>Show</button>${wrong.value && html`<span class="wrong" role="alert">${wrong.value}</span>`}
   </form>`;
 }
@@ -40,7 +42,7 @@ function Length({ label, value, placeholder, take, id }) {
     wrong.value = text !== "" && lengthS(text) === null;
     if (!wrong.value) take(text);
   };
-  return html`<label class="length">${label} <input id=${id} value=${value} placeholder=${placeholder} size="6" aria-invalid=${wrong.value} autocomplete="off"
+  return html`<label class="length">${label} <input id=${id} key=${value} defaultValue=${value} placeholder=${placeholder} size="6" aria-invalid=${wrong.value} autocomplete="off"
     title="a length of time, such as 90s, 2h or 1d" onChange=${changed} />${wrong.value && html`<span class="wrong" role="alert">such as 90s, 2h, 1d</span>`}</label>`;
 }
 

@@ -7,7 +7,7 @@ const KEYWORDS = (
   "summarize explain values cast exists nulls first last offset true false qualify"
 ).split(" ");
 
-const TABLES = {
+export const TABLES = {
   metrics: "time time_ns name value field labels service session_id scope kind unit series_id",
   series: "series_id name field labels service session_id scope kind unit description",
   samples: "time time_ns series_id value",

@@ -12,6 +12,7 @@ export const NICE_S = [
 const MOST_POINTS = 11_000;
 const PIXELS_A_POINT = 2.5;
 const SHORTEST_S = 1;
+const LONGEST_WAIT_S = 60;
 const LONGEST_S = 100 * UNITS_S.y;
 
 /** Seconds of "1h30m", null where it is no length of time. */
@@ -67,9 +68,14 @@ export function chosenStep(step, spanS, widthPx) {
   return set === null ? stepFor(spanS, widthPx) : Math.max(set, Math.ceil((spanS / (MOST_POINTS - 1)) * 1000) / 1000);
 }
 
-/** Start and end on multiples of the step, so that a window that moves shows the same points again. */
+/**
+ * Start and end on multiples of the step, so that a window that moves shows the same points again.  Where a step is long
+ * the last point stays at the end: nobody wants to wait an hour for what is new.
+ */
 export function onSteps({ startS, endS }, stepS) {
-  return { startS: Math.ceil(startS / stepS) * stepS, endS: Math.floor(endS / stepS) * stepS };
+  if (stepS > LONGEST_WAIT_S) return { startS: endS - Math.floor((endS - startS) / stepS + 1e-9) * stepS, endS };
+  const end = Math.floor(endS / stepS) * stepS;
+  return { startS: Math.min(end, Math.ceil(startS / stepS) * stepS), endS: end };
 }
 
 /** The stretch `factor` times as wide around the same middle, not beyond now. */
