@@ -12,7 +12,7 @@ from firstlight.hub.bodies import Budget
 from firstlight.hub.failures import answer_error
 from firstlight.hub.guard import Guard
 from firstlight.hub.otlp_routes import receive_otlp
-from firstlight.hub.pages import show_page, show_static
+from firstlight.hub.pages import show_explore, show_page, show_static
 from firstlight.hub.probe_routes import is_alive, is_ready, show_metrics
 from firstlight.hub.prometheus.alert_routes import (
     show_alertmanagers,
@@ -72,6 +72,7 @@ ROUTES = (
     show_flags,
     show_tsdb,
     show_page,
+    show_explore,
     show_static,
     show_sign_in,
     sign_in,

@@ -1,4 +1,4 @@
-"""``GET /`` and ``/static/``: the page, from files beside this one."""
+"""``GET /``, ``/explore`` and ``/static/``: the pages, from files beside this one."""
 
 import asyncio
 import hashlib
@@ -15,6 +15,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_304_NOT_MODIFIED
 
 STATIC = Path(__file__).resolve().parent / "static"
 _INDEX = "index.html"
+_EXPLORE = "explore.html"
 # A browser asks each time whether its copy is fresh, so a new version shows at once; the answer is 304 without a body.
 _CACHE = "no-cache"
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
@@ -32,6 +33,12 @@ class _Page:
 async def show_page(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the page."""
     return await _serve(request, _INDEX)
+
+
+@get("/explore", include_in_schema=False)
+async def show_explore(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Return the page that asks anything; what it shows stands behind the address's ``#``."""
+    return await _serve(request, _EXPLORE)
 
 
 @get("/static/{path:path}", include_in_schema=False)

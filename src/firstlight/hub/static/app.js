@@ -3,11 +3,12 @@ import { html, render, useEffect, useSignal } from "./ui.js";
 import { chooseTheme, nextTheme, paused } from "./state.js";
 import { SPANS } from "./grid.js";
 import { pause, start } from "./live.js";
-import { Bar, Foot, Help, Problems, takeSpan, watchErrors } from "./views/bar.js";
+import { Bar, Foot, Help, takeSpan } from "./views/bar.js";
 import { Charts } from "./views/charts.js";
 import { EventsView } from "./views/events.js";
 import { Explorer } from "./views/explorer.js";
 import { HealthView } from "./views/health.js";
+import { Problems, watchErrors } from "./views/problems.js";
 import { Processes } from "./views/processes.js";
 import { Sources } from "./views/sources.js";
 
@@ -31,6 +32,7 @@ function onKey(event, help) {
   if (key === "?") help.value = true;
   else if (key === "p") pause(!paused.value);
   else if (key === "t") chooseTheme(nextTheme());
+  else if (key === "x") location.assign("/explore");
   else if (key === "/") document.getElementById("event-text").focus();
   else if (key in PLACES) goTo(PLACES[key]);
   else if (SPANS[Number(key) - 1]) takeSpan(SPANS[Number(key) - 1].key);

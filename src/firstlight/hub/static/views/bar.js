@@ -1,11 +1,11 @@
 // The bar above and the facts below.
 import { html, text, useRef, useEffect } from "../ui.js";
 import { bytes, duration, whole } from "../format.js";
-import { problem, problems, solved } from "../api.js";
 import { SPANS } from "../grid.js";
 import { chooseSpan, chooseTheme, link, lostAtMs, nextTheme, paused, spanKey, status, theme, tick } from "../state.js";
 import * as host from "../host.js";
 import { pause } from "../live.js";
+import { Mark, Places } from "./mark.js";
 
 export function takeSpan(key) {
   if (key === spanKey.value) return;
@@ -26,7 +26,7 @@ export function Bar({ help }) {
   const facts = status.value;
   const named = facts?.sources.find((source) => source.service === "host")?.host;
   return html`<header class="top">
-    <a class="mark" href="#health"><svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path d="M3.5 16a8.5 8.5 0 0 1 17 0z" /><path d="M2 19.5h20M12 2v3M4.6 5.4l2 2M19.4 5.4l-2 2" /></svg>Firstlight</a>
+    <${Mark} /><${Places} here="overview" />
     <span class="where">${text(named) || location.host}</span>
     <${Link} />
     <div class="tools">
@@ -40,22 +40,10 @@ export function Bar({ help }) {
   </header>`;
 }
 
-export function Problems() {
-  const all = [...problems.value];
-  return html`<div class="problems" role="alert">
-    ${all.map(([about, message]) => html`<p key=${about}><b>${about}</b> ${message} <button onClick=${() => solved(about)} aria-label=${`Dismiss: ${about}`}>×</button></p>`)}
-  </div>`;
-}
-
-/** What breaks in the page itself is shown too. */
-export function watchErrors() {
-  addEventListener("error", (event) => problem("page", event.message || "a script failed; reload the page."));
-  addEventListener("unhandledrejection", (event) => problem("page", String(event.reason?.message ?? event.reason)));
-}
-
 const KEYS = [
   ["1 2 3 4", "window of 5 min, 15 min, 1 h, 6 h"],
   ["p", "pause or resume the whole page"],
+  ["x", "go to the explore page"],
   ["t", "theme: automatic, light, dark"],
   ["h c r s e m", "go to health, charts, processes, sources, events, any metric"],
   ["/", "filter the events by text"],

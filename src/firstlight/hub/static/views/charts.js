@@ -5,6 +5,8 @@ import { sum, timesOf } from "../grid.js";
 import { Legend, Plot } from "../plot.js";
 import { crosshair, span, status, tick } from "../state.js";
 import * as host from "../host.js";
+import { ofHost, traffic } from "../panel_queries.js";
+import { ShowQuery } from "./show_query.js";
 
 const COLORS = ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6"];
 const PARTITION = /^(?:(?:sd|vd|hd|xvd)[a-z]+\d+|(?:nvme\d+n\d+|mmcblk\d+)p\d+|loop\d+|ram\d+|dm-\d+|zram\d+|sr\d+)$/;
@@ -37,11 +39,11 @@ const entry = (source, write) => ({ ...source, value: (moment) => write(valueOf(
 /** A hub younger than this has its first samples still to come, so their absence says nothing. */
 const SETTLED_S = 5;
 
-function Panel({ id, title, note, sources, legend, write, top, steps, figure, children }) {
+function Panel({ id, title, note, sources, legend, write, top, steps, figure, queries, children }) {
   const empty = host.hasLoaded() && (status.value?.uptime_s ?? 0) > SETTLED_S && sources.every((each) => !each.lines.length);
   return html`<article class="panel" aria-labelledby=${`t-${id}`}>
     <header><h3 id=${`t-${id}`}>${title}</h3>${note && html`<span class="note">${note}</span>`}
-      ${children}<output class="figure" aria-live="off">${figure}</output></header>
+      ${children}<${ShowQuery} about=${title} queries=${queries} /><output class="figure" aria-live="off">${figure}</output></header>
     <${Legend} items=${legend} />
     ${
       empty
@@ -69,7 +71,7 @@ function Cpu() {
   };
   const legend = [entry(total, percent), { label: `${cores.length} cores`, color: "--c3", faint: true, value: range }];
   return html`<${Panel} id="cpu" title="CPU" note="share of time busy" sources=${sources} legend=${legend}
-    write=${percent} top=${() => 1} figure=${percent(valueOf(whole, null))} />`;
+    queries=${[ofHost("host_cpu_busy_ratio")]} write=${percent} top=${() => 1} figure=${percent(valueOf(whole, null))} />`;
 }
 
 function Memory() {
@@ -87,6 +89,7 @@ function Memory() {
     { label: "share", value: share },
   ];
   return html`<${Panel} id="memory" title="Memory" note="in use" sources=${hasSwap ? [main, extra] : [main]} legend=${legend}
+    queries=${["host_memory_used_bytes", ...(hasSwap ? ["host_swap_used_bytes"] : [])].map((name) => ofHost(name))}
     write=${bytes} steps="bytes" top=${(high) => Math.max(high, valueOf(total, null) ?? 1024)} figure=${share(null)} />`;
 }
 
@@ -101,6 +104,7 @@ function Load() {
   const cores = host.of("host_cpu_busy_ratio").length - 1;
   const legend = sources.map((each) => entry(each, hundredths));
   return html`<${Panel} id="load" title="Load" note=${cores > 0 ? `runnable tasks; ${cores} cores` : "runnable tasks"}
+    queries=${[ofHost("host_load_average")]}
     sources=${sources} legend=${legend} write=${plain} top=${(high) => Math.max(cores, high * 1.1, 1)}
     figure=${sources.length ? hundredths(valueOf(sources[0].lines, null)) : "–"} />`;
 }
@@ -124,6 +128,7 @@ function Traffic({ id, title, label, counters, skip, rest }) {
     </select>`;
   const now = valueOf(sources.flatMap((each) => each.lines), null);
   return html`<${Panel} id=${id} title=${title} sources=${sources} legend=${sources.map((each) => entry(each, write))}
+    queries=${counters.map((counter) => traffic(counter.name, label, picked))}
     write=${write} steps="bytes" top=${(high) => Math.max(high * 1.1, 4096)} figure=${write(now)}>${choose}<//>`;
 }
 
@@ -167,6 +172,7 @@ function Disks() {
   rows.sort((a, b) => (b.share ?? 0) - (a.share ?? 0));
   return html`<article class="panel" aria-labelledby="t-disks">
     <header><h3 id="t-disks">Disk space</h3><span class="note">with the change in this window</span>
+      <${ShowQuery} about="Disk space" queries=${[ofHost("host_disk_used_ratio")]} />
       <output class="figure" aria-live="off">${percent(rows[0]?.share)}</output></header>
     ${rows.length === 0 && html`<p class="none">No mounts reported in this window yet.</p>`}
     <ul class="mounts">

@@ -3,6 +3,8 @@ import { html, text, useMemo, useSignal } from "../ui.js";
 import { clockMillis, day } from "../format.js";
 import { paused } from "../state.js";
 import * as events from "../events.js";
+import * as queries from "../panel_queries.js";
+import { ShowQuery } from "./show_query.js";
 
 const SHAPES = { TRACE: "·", DEBUG: "·", INFO: "○", WARN: "▲", ERROR: "■", CRITICAL: "◆" };
 
@@ -96,7 +98,8 @@ export function EventsView() {
   const rows = events.shown();
   return html`<section id="events" aria-labelledby="h-events">
     <header class="bar"><h2 id="h-events">Latest events</h2>
-      <span class="note">the last ${rows.length}, newest first${paused.value ? "; the page is paused" : ""}</span></header>
+      <span class="note">the last ${rows.length}, newest first${paused.value ? "; the page is paused" : ""}</span>
+      <${ShowQuery} about="Latest events" queries=${[queries.events({ level: events.level.value, subsystem: events.subsystem.value, words: events.words.value.trim() })]} /></header>
     <${Filters} />
     ${rows.length ? html`<${Rows} rows=${rows} />` : html`<${Nothing} />`}
   </section>`;

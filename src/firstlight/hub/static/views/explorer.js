@@ -3,8 +3,10 @@ import { html, text, useEffect, useSignal } from "../ui.js";
 import { perSecond, writerFor } from "../format.js";
 import { get, nanoseconds, nowMs } from "../api.js";
 import { Line, RateLine, timesOf, windowOf } from "../grid.js";
+import { ofMetric } from "../panel_queries.js";
 import { Legend, Plot } from "../plot.js";
 import { paused, span, spanKey, tick } from "../state.js";
+import { ShowQuery } from "./show_query.js";
 
 const MOST_NAMES = 300;
 const MOST_LINES = 6;
@@ -41,7 +43,7 @@ async function chart(name, field) {
     const label = labelsOf(each, shared);
     seen.set(label, (seen.get(label) ?? 0) + 1);
     const unique = seen.get(label) > 1 ? `${label} (${seen.get(label)})` : label;
-    return { line, label: unique, write: counts ? perSecond(write) : write, rate: counts };
+    return { line, kind: each.kind, label: unique, write: counts ? perSecond(write) : write, rate: counts };
   });
   const latest = (each) => each.line.last.value ?? -Infinity;
   lines.sort((a, b) => latest(b) - latest(a));
@@ -78,7 +80,8 @@ function Chart({ shown }) {
     value: (moment) => each.write(moment === null ? each.line.last.value : each.line.at(Math.round(moment / each.line.stepS))),
   }));
   const notes = [lines[0].rate && "rate per second", total > lines.length && `the ${lines.length} highest of ${total} series`];
-  return html`<article class="panel wide"><header><h3>${name}</h3><span class="note">${notes.filter(Boolean).join(", ")}</span></header>
+  return html`<article class="panel wide"><header><h3>${name}</h3><span class="note">${notes.filter(Boolean).join(", ")}</span>
+    <${ShowQuery} about=${name} queries=${[ofMetric({ name, field, kind: lines[0].kind })]} /></header>
     <${Legend} items=${items} />
     <${Plot} key=${`${name} ${field} ${spanKey.value} ${lines.map((each) => each.label).join()}`} id="explorer" name=${name} write=${lines[0].write} top=${null}
       steps=${lines[0].write(4096).includes("KiB") ? "bytes" : ""} read=${read} /></article>`;
@@ -110,7 +113,7 @@ export function Explorer() {
     return () => (wanted = false);
   }, [name.value, field.value, spanKey.value, turn]);
   return html`<section id="explorer" aria-labelledby="h-explorer">
-    <header class="bar"><h2 id="h-explorer">Any metric</h2><span class="note">counters and histograms are drawn as rates</span></header>
+    <header class="bar"><h2 id="h-explorer">Any metric</h2><span class="note">counters and histograms are drawn as rates; <a href="/explore">explore</a> asks more</span></header>
     <${Picker} names=${names} typed=${typed} fields=${fields} field=${field} find=${find} pick=${pick} />
     ${shown.value ? html`<${Chart} shown=${shown.value} />` : html`<p class="none">Choose a metric above, such as${" "}
       <button class="link" onClick=${() => pick("host_load_average")}>host_load_average</button>.</p>`}

@@ -3,6 +3,8 @@ import { html, text, useSignal } from "../ui.js";
 import { ago, clock, score as writeScore } from "../format.js";
 import { nowMs } from "../api.js";
 import { health, link, tick } from "../state.js";
+import { ofPart } from "../panel_queries.js";
+import { ShowQuery } from "./show_query.js";
 
 const ANSWERS = {
   optimal: "This machine is very well.",
@@ -99,12 +101,18 @@ function Glance({ inner }) {
   )}</ul>`;
 }
 
+function Source({ name, statement }) {
+  const asked = ofPart(statement);
+  return html`<pre class="source" tabindex="0" aria-label=${`query behind ${name}`}>${statement}${asked && html`
+<${ShowQuery} about=${name} queries=${[asked.query]} window=${asked.window} />`}</pre>`;
+}
+
 function Part({ part, inner = [] }) {
   const open = useSignal(false);
   const name = text(part.name);
   const more = inner.length
     ? html`<ul class="parts inner">${inner.map((each) => html`<${Part} key=${text(each.name)} part=${each} />`)}</ul>`
-    : html`<pre class="source" tabindex="0" aria-label=${`query behind ${name}`}>${text(part.source)}</pre>`;
+    : html`<${Source} name=${name} statement=${text(part.source)} />`;
   const foldable = inner.length > 0 || text(part.source) !== "";
   return html`<li class="part" data-part=${name} data-score=${part.score ?? "unknown"}>
     ${
@@ -132,6 +140,8 @@ function rowsOf(report) {
   ];
 }
 
+const SCORES = { language: "promql", text: "firstlight_health_ratio" };
+
 export function HealthView() {
   tick.value;
   const report = health.value;
@@ -149,7 +159,8 @@ export function HealthView() {
       <p class="lead">${because(report).replace(/\.\.$/, ".")}</p>
     </div>
     <div class="made">
-      <h2>What the score is made of</h2>
+      <header class="bar"><h2>What the score is made of</h2>
+        <${ShowQuery} about="the score" queries=${[SCORES]} /></header>
       <ul class="parts">${rowsOf(report).map(({ part, inner }) => html`<${Part} key=${text(part.name)} part=${part} inner=${inner} />`)}</ul>
       ${parts.length === 0 && html`<p class="none">No parts yet. The first ones appear a few seconds after the hub started.</p>`}
     </div>

@@ -3,6 +3,8 @@ import { html, text, useSignal } from "../ui.js";
 import { bytes, percent } from "../format.js";
 import { tick } from "../state.js";
 import * as host from "../host.js";
+import { processes } from "../panel_queries.js";
+import { ShowQuery } from "./show_query.js";
 
 const MOST = 10;
 
@@ -29,7 +31,8 @@ export function Processes() {
   const by = useSignal("cpu");
   const rows = table().sort((a, b) => (b[by.value] ?? -1) - (a[by.value] ?? -1)).slice(0, MOST);
   return html`<section id="processes" aria-labelledby="h-processes">
-    <header class="bar"><h2 id="h-processes">Top processes</h2><span class="note">100 % is one core</span></header>
+    <header class="bar"><h2 id="h-processes">Top processes</h2><span class="note">100 % is one core</span>
+      <${ShowQuery} about="Top processes" queries=${[processes(by.value)]} /></header>
     ${
       rows.length === 0
         ? html`<p class="none">No process figures yet; they come with the next samples of this host.</p>`

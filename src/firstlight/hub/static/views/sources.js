@@ -2,6 +2,8 @@
 import { html, text, useSignal } from "../ui.js";
 import { ago, count, perSecond, whole } from "../format.js";
 import { status, tick } from "../state.js";
+import { sources as asked } from "../panel_queries.js";
+import { ShowQuery } from "./show_query.js";
 
 const SIGNALS = ["events", "spans", "samples"];
 const QUIET_S = 60;
@@ -84,7 +86,8 @@ export function Sources() {
   const others = sources.filter((source) => !OWN.has(source.service));
   return html`<section id="sources" aria-labelledby="h-sources">
     <header class="bar"><h2 id="h-sources">What is sending data</h2>
-      <span class="note">${others.length ? `${others.length} besides the hub itself` : "only the hub itself so far"}</span></header>
+      <span class="note">${others.length ? `${others.length} besides the hub itself` : "only the hub itself so far"}</span>
+      <${ShowQuery} about="What is sending data" queries=${[asked()]} /></header>
     ${
       sources.length > 0 &&
       html`<table class="sources">
