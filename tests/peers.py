@@ -71,7 +71,7 @@ def prometheus(directory: Path) -> Iterator[str]:
 
 def _await_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     while process.poll() is None:
-        with suppress(OSError), urllib.request.urlopen(url):  # noqa: S310 - our own address
+        with suppress(OSError), urllib.request.urlopen(url):
             return
         time.sleep(0.05)
     raise AssertionError(log.read_text())
