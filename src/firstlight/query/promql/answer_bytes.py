@@ -17,8 +17,9 @@ from firstlight.query.promql.numbers_text import api_text
 _MS_PER_S = 1000
 _FEW_POINTS = 64
 _POINTS_AT_ONCE = 200_000
-_PLAIN_BELOW = 1e10
-"""Arrow writes larger numbers with an exponent, the API only those from 1e21 on."""
+_PLAIN_FROM, _PLAIN_BELOW = 1e-6, 1e10
+"""Arrow writes larger numbers with an exponent, the API only those from 1e21 on; to smaller ones the API gives an
+exponent of two digits at least."""
 
 _WHOLE_BELOW = 1e15
 
@@ -89,7 +90,10 @@ def _texts(values: Any) -> Any:
     if (values == np.trunc(values)).all() and not (np.signbit(values) & (values == 0)).any():
         return _large_numbers(values)
     texts = pa.array(values).cast(pa.large_string())
-    large = ~(np.abs(values) < _PLAIN_BELOW)
+    sizes = np.abs(values)
+    if ((sizes < _PLAIN_FROM) & (sizes > 0)).any():
+        texts = pc.replace_substring_regex(texts, r"e-(\d)$", r"e-0\1")
+    large = ~(sizes < _PLAIN_BELOW)
     return pc.replace_with_mask(texts, pa.array(large), _large_numbers(values[large])) if large.any() else texts
 
 
