@@ -84,7 +84,8 @@ def platform(tmp_path, calls):
     resolved = load({"data_dir": str(tmp_path)}, environ={}, directory=tmp_path)
     receivers = {"poll": Receiver(calls)}
     store = Store(calls)
-    return Platform(resolved, store, otlp=Otlp, assess=assess, receivers=receivers, clock=lambda: NOW_NS)
+    made = {"otlp": Otlp, "remote_write": Otlp, "assess": assess}
+    return Platform(resolved, store, receivers=receivers, clock=lambda: NOW_NS, **made)
 
 
 def own_values(platform) -> dict[str, float]:

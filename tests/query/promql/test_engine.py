@@ -31,7 +31,7 @@ def test_answers_take_the_form_of_the_api() -> None:
         "result": [{"metric": {"__name__": "m", "a": "1"}, "values": [[0, "1"], [60, "2"]]}],
     }
     assert answer_data(Engine(HELD).instant("1e-7", 1_500_000_000)) == {
-        "resultType": "scalar", "result": [1.5, "1e-7"]
+        "resultType": "scalar", "result": [1.5, "0.0000001"]
     }  # fmt: skip
     assert answer_data(Engine(HELD).instant('"x"', 0)) == {"resultType": "string", "result": [0, "x"]}
     vector = answer_data(Engine(HELD).instant("-1/0 * m{a='1'}", 0))

@@ -1,7 +1,7 @@
 """Answers in the form of Prometheus."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -21,23 +21,29 @@ class Body(msgspec.Struct, frozen=True):
     is_gzip: bool = False
 
 
-def success(data: Any, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> bytes:
-    """Return the JSON of an answer; ``data`` is whatever becomes JSON, or JSON already as bytes."""
-    given = data if isinstance(data, bytes) else msgspec.json.encode(data)
-    notes = b"".join(
-        b',"%b":%b' % (name, msgspec.json.encode(texts))
-        for name, texts in ((b"warnings", warnings), (b"infos", infos))
-        if texts
-    )
-    return b'{"status":"success","data":%b%b}' % (given, notes)
+def success(data: Any, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Iterator[bytes]:
+    """Yield the JSON of an answer; ``data`` is whatever becomes JSON, or pieces of JSON."""
+    yield b'{"status":"success","data":'
+    if isinstance(data, Iterator):
+        yield from data
+    else:
+        yield msgspec.json.encode(data)
+    for name, texts in ((b"warnings", warnings), (b"infos", infos)):
+        if texts:
+            yield b',"%b":%b' % (name, msgspec.json.encode(texts))
+    yield b"}"
 
 
-def packed(content: bytes, takes_gzip: bool) -> Body:
-    """Return ``content``, compressed when that is wanted and worth it."""
-    if not takes_gzip or len(content) < _GZIP_FROM_BYTES:
-        return Body(content)
+def packed(pieces: Iterable[bytes], takes_gzip: bool) -> Body:
+    """Return the whole of ``pieces``, compressed when that is wanted and worth it."""
+    coming = iter(pieces)
+    head = b""
+    while len(head) < _GZIP_FROM_BYTES and (piece := next(coming, None)) is not None:
+        head += piece
+    if not takes_gzip or len(head) < _GZIP_FROM_BYTES:
+        return Body(b"".join([head, *coming]))
     packer = zlib.compressobj(_FAST, wbits=_GZIP_BITS)
-    return Body(packer.compress(content) + packer.flush(), is_gzip=True)
+    return Body(b"".join([packer.compress(head), *map(packer.compress, coming), packer.flush()]), is_gzip=True)
 
 
 def takes_gzip(request: Request[Any, Any, Any]) -> bool:

@@ -1,7 +1,7 @@
 """How the routes read: in a thread, within limits, until the client leaves."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from litestar import Request, Response
@@ -40,9 +40,16 @@ async def answered(
     def work(runner: Runner) -> Body:
         limits.is_canceled = runner.cancel.is_set
         limits.check()
-        return packed(success(*reading(limits)), as_gzip)
+        return packed(_within(limits, success(*reading(limits))), as_gzip)
 
     return respond(await attended(request, platform.queries.run(work)))
+
+
+def _within(limits: Limits, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass ``pieces`` on as long as there is time; writing a long answer takes as long as finding it."""
+    for piece in pieces:
+        limits.check()
+        yield piece
 
 
 def limited(found: list[Any], limit: int) -> Found:

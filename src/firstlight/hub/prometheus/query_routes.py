@@ -23,7 +23,7 @@ from firstlight.hub.prometheus.parameters import (
 )
 from firstlight.hub.prometheus.statistics import Statistics
 from firstlight.query.promql.answer import Answer
-from firstlight.query.promql.answer_bytes import answer_bytes
+from firstlight.query.promql.answer_bytes import answer_pieces
 from firstlight.query.promql.durations import NS_PER_MS
 from firstlight.query.promql.engine import Engine
 from firstlight.query.promql.limits import Limits
@@ -125,4 +125,4 @@ def _found(answer: Answer, limit: int, figures: Statistics) -> Found:
     kept, warnings = answer, list(answer.warnings)
     if 0 < limit < len(answer) and answer.kind in {"vector", "matrix"}:
         kept, warnings = answer.first(limit), [*warnings, TRUNCATED]
-    return Found(figures.beside(answer_bytes(kept)), warnings, answer.infos)
+    return Found(figures.beside(answer_pieces(kept)), warnings, answer.infos)

@@ -1,6 +1,8 @@
 """What a query cost, for those who ask (``stats=all``)."""
 
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -20,10 +22,19 @@ class Statistics:
         self._limits = limits
         self._began_s = time.monotonic()
 
-    def beside(self, data: bytes) -> bytes:
-        """Return the JSON object ``data`` with the statistics in it."""
+    def beside(self, data: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the pieces of the JSON object ``data`` with the statistics in it."""
         if not self._asked:
-            return data
+            yield from data
+            return
+        figures = self._figures()
+        last = b""
+        for piece in data:
+            yield last
+            last = piece
+        yield b'%b,"stats":%b}' % (last[:-1], msgspec.json.encode(figures))
+
+    def _figures(self) -> dict[str, Any]:
         spent_s = time.monotonic() - self._began_s
         waited_s = max(0.0, self._began_s - self._limits.began_s)
         timings = {
@@ -35,4 +46,4 @@ class Statistics:
             "execTotalTime": waited_s + spent_s,
         }
         samples = {"totalQueryableSamples": self._limits.samples, "peakSamples": self._limits.samples}
-        return b'%b,"stats":%b}' % (data[:-1], msgspec.json.encode({"timings": timings, "samples": samples}))
+        return {"timings": timings, "samples": samples}

@@ -1,5 +1,6 @@
-"""Answers as the JSON of Prometheus' HTTP API, all numbers of an answer written at once."""
+"""Answers as the JSON of Prometheus' HTTP API, many numbers written at once."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -15,44 +16,66 @@ from firstlight.query.promql.numbers_text import api_text
 
 _MS_PER_S = 1000
 _FEW_POINTS = 64
-_PLAIN_BELOW = 1e10
-"""Arrow writes larger numbers with an exponent, the API only those from 1e21 on."""
+_POINTS_AT_ONCE = 200_000
+_PLAIN_FROM, _PLAIN_BELOW = 1e-6, 1e10
+"""Arrow writes larger numbers with an exponent, the API only those from 1e21 on; to smaller ones the API gives an
+exponent of two digits at least."""
 
 _WHOLE_BELOW = 1e15
 
 
 def answer_bytes(answer: Answer) -> bytes:
     """Return the JSON of :func:`firstlight.query.promql.answer_json.answer_data`."""
+    return b"".join(answer_pieces(answer))
+
+
+def answer_pieces(answer: Answer) -> Iterator[bytes]:
+    """Yield :func:`answer_bytes` in pieces, so that who passes them on never holds it twice."""
     is_plain = answer.kind in {"vector", "matrix"} and answer.histograms is None
     if not is_plain or len(answer.values) <= _FEW_POINTS:
-        return msgspec.json.encode(answer_data(answer))
-    points, ends = _points(answer)
+        yield msgspec.json.encode(answer_data(answer))
+        return
+    ends = np.cumsum(answer.lengths)
+    comma = b'{"resultType":"%b","result":[' % answer.kind.encode()
+    first = 0
+    while first < len(answer):
+        before = int(ends[first - 1]) if first else 0
+        end = max(int(np.searchsorted(ends, before + _POINTS_AT_ONCE, "right")), first + 1)
+        yield comma
+        yield b",".join(_lines(answer, slice(first, end), slice(before, int(ends[end - 1]))))
+        comma, first = b",", end
+    yield b"]}"
+
+
+def _lines(answer: Answer, series: slice, points: slice) -> Iterator[bytes]:
+    """Yield the JSON of each of some series, whose points lie at ``points``."""
+    text, ends = _points(answer.times_ns[points], answer.values[points])
     opening, closing = (b',"values":[', b"]}") if answer.kind == "matrix" else (b',"value":', b"}")
-    cuts = ends[np.concatenate(([0], np.cumsum(answer.lengths)))].tolist()
+    cuts = ends[np.concatenate(([0], np.cumsum(answer.lengths[series])))].tolist()
     # What is cut off at the end of each piece is the comma to the next point.
-    lines = [
-        b'{"metric":%b%b%b%b' % (msgspec.json.encode(dict(labels)), opening, points[begin : end - 1], closing)
-        for labels, (begin, end) in zip(answer.labels, pairwise(cuts), strict=True)
-    ]
-    return b'{"resultType":"%b","result":[%b]}' % (answer.kind.encode(), b",".join(lines))
+    for labels, (begin, end) in zip(answer.labels[series], pairwise(cuts), strict=True):
+        yield b'{"metric":%b%b%b%b' % (msgspec.json.encode(dict(labels)), opening, text[begin : end - 1], closing)
 
 
 def _same(text: str) -> Any:
     return pa.scalar(text.encode(), pa.large_binary())
 
 
-def _points(answer: Answer) -> tuple[bytes, Any]:
-    """Return the JSON of all points, a comma after each, and where each begins and the last one ends."""
-    seconds = pa.array(answer.times_ns // NS_PER_MS / _MS_PER_S)
+def _points(times_ns: Any, values: Any) -> tuple[bytes, Any]:
+    """Return the JSON of points, a comma after each, and where each begins and the last one ends."""
+    seconds = pa.array(times_ns // NS_PER_MS / _MS_PER_S)
     pieces = (_same("["), seconds.cast(pa.large_string()).cast(pa.large_binary()), _same(',"'))
-    found = pc.binary_join_element_wise(*pieces, _numbers(answer.values), _same('"],'), _same(""))
+    found = pc.binary_join_element_wise(*pieces, _numbers(values), _same('"],'), _same(""))
     _, ends, data = found.buffers()
     return data.to_pybytes(), np.frombuffer(ends, np.int64)[: len(found) + 1]
 
 
 def _numbers(values: Any) -> Any:
     texts = pa.array(values).cast(pa.large_string())
-    large = ~(np.abs(values) < _PLAIN_BELOW)
+    sizes = np.abs(values)
+    if ((sizes < _PLAIN_FROM) & (sizes > 0)).any():
+        texts = pc.replace_substring_regex(texts, r"e-(\d)$", r"e-0\1")
+    large = ~(sizes < _PLAIN_BELOW)
     if large.any():
         texts = pc.replace_with_mask(texts, pa.array(large), _large_numbers(values[large]))
     return texts.cast(pa.large_binary())

@@ -6,7 +6,7 @@ from typing import Any
 from firstlight.query.promql.answer import Answer
 from firstlight.query.promql.durations import NS_PER_MS
 from firstlight.query.promql.histogram_text import api_form
-from firstlight.query.promql.numbers_text import api_text
+from firstlight.query.promql.numbers_text import api_text, number_text
 
 _MS_PER_S = 1000
 
@@ -16,7 +16,8 @@ def answer_data(answer: Answer) -> dict[str, Any]:
     if answer.kind == "string":
         return {"resultType": "string", "result": [time_s(answer.time_ns), answer.text]}
     if answer.kind == "scalar":
-        return {"resultType": "scalar", "result": next(_floats(answer))}
+        moment, value = time_s(int(answer.times_ns[0])), float(answer.values[0])
+        return {"resultType": "scalar", "result": [moment, number_text(value)]}
     lines = _vector(answer) if answer.kind == "vector" else _matrix(answer)
     return {"resultType": answer.kind, "result": list(lines)}
 

@@ -1,7 +1,8 @@
 """The PromQL engine: a text, a moment or a range of time, and an answer."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from firstlight.query.promql.durations import NS_PER_S
 from firstlight.query.promql.evaluation import evaluate
 from firstlight.query.promql.label_sets import merged, named_apart, without_name
 from firstlight.query.promql.limits import MAX_SAMPLES, Limits
-from firstlight.query.promql.parser import parse
+from firstlight.query.promql.parser import TOO_DEEP, parse
 from firstlight.query.promql.ranges import Ranges
 from firstlight.query.promql.selecting import ranges_of
 from firstlight.query.promql.source import Source
@@ -76,10 +77,11 @@ class Engine:
         """
         expr, steps = parse(text), Steps(time_ns, 0, 1)
         context = self._context(text, steps, limits)
-        if kind_of(expr) == "matrix":
-            ranges = _nameless_ranges(ranges_of(context, expr, steps))
-            return _answer(context, "matrix", points_in(ranges), time_ns)
-        found = context.of(expr, steps)
+        with _not_too_deep():
+            if kind_of(expr) == "matrix":
+                ranges = _nameless_ranges(ranges_of(context, expr, steps))
+                return _answer(context, "matrix", points_in(ranges), time_ns)
+            found = context.of(expr, steps)
         if isinstance(found, Text):
             nothing = np.empty(0, np.int64)
             return _answer(context, "string", ([], nothing, nothing, np.empty(0), None), time_ns, found.value)
@@ -100,7 +102,8 @@ class Engine:
         steps = Steps(start_ns, step_ns, (end_ns - start_ns) // step_ns + 1)
         context = self._context(text, steps, limits, end_ns)
         context.limits.room(steps.count)
-        found = context.of(expr, steps)
+        with _not_too_deep():
+            found = context.of(expr, steps)
         _, points = _shaped(found, steps, "matrix")
         return _answer(context, "matrix", points, 0)
 
@@ -116,6 +119,15 @@ class Engine:
             options.subquery_step_ns,
             evaluate,
         )
+
+
+@contextmanager
+def _not_too_deep() -> Iterator[None]:
+    """Turn what Python says of a tree that is too high into what is wrong with the query."""
+    try:
+        yield
+    except RecursionError:
+        raise QueryFailed(TOO_DEEP) from None
 
 
 def _check_kind(expr: Expr) -> None:

@@ -153,6 +153,5 @@ def _result_labels(expr: Binary, how: Matching, left: Labels, right: Labels) -> 
 
 def shown(labels: Labels) -> str:
     """Return a label set as messages have it."""
-    name = value_of(labels, NAME)
-    inner = ", ".join(f"{key}={quoted(value)}" for key, value in labels if key != NAME)
-    return f"{name}{{{inner}}}"
+    inner = ", ".join(f"{key}={quoted(value)}" for key, value in labels)
+    return f"{{{inner}}}"

@@ -23,4 +23,4 @@ def api_text(value: float) -> str:
     text = repr(value)
     if "e" not in text or _SMALL <= abs(value) < _LARGE:
         return number_text(value)
-    return text.replace("e-0", "e-")
+    return text

@@ -40,22 +40,33 @@ _PRECEDENCE = {
 }  # fmt: skip
 _SIGN = 5
 _MOST_DEEP = 200
+TOO_DEEP = "the expression is nested too deeply"
+_REMEMBERED_CHARS = 4096
 
 
-@lru_cache(maxsize=1024)
 def parse(text: str) -> Expr:
     """Return the tree of ``text``, with its types checked.
 
     Raises:
         QuerySyntaxError: it is no query; says where.
     """
+    return _remembered(text) if len(text) <= _REMEMBERED_CHARS else _parsed(text)
+
+
+def _parsed(text: str) -> Expr:
     if not text.strip():
         raise QuerySyntaxError("no expression found in input")
     parser = _Parser(text)
-    found = parser.expression()
-    if parser.now.kind != "end of input":
-        raise parser.unexpected()
-    return checked(found, text)
+    try:
+        found = parser.expression()
+        if parser.now.kind != "end of input":
+            raise parser.unexpected()
+        return checked(found, text)
+    except RecursionError:
+        raise QuerySyntaxError(TOO_DEEP) from None
+
+
+_remembered = lru_cache(maxsize=1024)(_parsed)
 
 
 class _Parser(SelectorParser):
@@ -65,7 +76,7 @@ class _Parser(SelectorParser):
         """Parse operators of at least the given precedence."""
         self.depth += 1
         if self.depth > _MOST_DEEP:
-            raise syntax_error(self.text, self.now.start, "the expression is nested too deeply")
+            raise syntax_error(self.text, self.now.start, TOO_DEEP)
         left = self._prefixed()
         while (power := _PRECEDENCE.get(self.now.kind, 0)) >= least:
             op = self.take()
