@@ -125,7 +125,9 @@ def test_a_query_is_written_by_keyboard_alone(page: Page, hub: Hub) -> None:
     page.keyboard.press("Enter")
     offered(page, "mails")
     page.keyboard.press("ArrowDown")
-    active = page.evaluate("document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))?.textContent")
+    active = page.evaluate(
+        "document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))?.textContent"
+    )
     assert "orders" in active
     page.keyboard.press("Enter")
     assert page.locator("[data-query=A] textarea").input_value() == 'sum by (queue) (queue_depth{queue="orders"})'
@@ -258,7 +260,9 @@ def test_one_crosshair_goes_through_all_charts(page: Page, hub: Hub) -> None:
     assert len(drawn(page, 1)) == 3
     page.locator("[data-chart] .u-over").first.hover(position={"x": 300, "y": 80})
     until(page, "/^at /.test(document.querySelector('.window').textContent)")
-    first, second = page.evaluate("[...document.querySelectorAll('[data-chart]')].map(({ uplot: u }) => u.data[0][u.cursor.idx])")
+    first, second = page.evaluate(
+        "[...document.querySelectorAll('[data-chart]')].map(({ uplot: u }) => u.data[0][u.cursor.idx])"
+    )
     assert first == second
     assert page.locator("thead:has-text('here')").count() == 2
 
@@ -297,7 +301,9 @@ def test_sql_is_answered_as_a_table_that_sorts(page: Page, hub: Hub) -> None:
 
 
 def test_sql_sees_the_chosen_time(page: Page, hub: Hub) -> None:
-    query = "select $from::timestamptz = '2026-01-02 03:00:00+00' and $to::timestamptz = '2026-01-02 04:00:00+00' as fits"
+    query = (
+        "select $from::timestamptz = '2026-01-02 03:00:00+00' and $to::timestamptz = '2026-01-02 04:00:00+00' as fits"
+    )
     explore(page, hub, ("from", "2026-01-02T03:00:00Z"), ("to", "2026-01-02T04:00:00Z"), ("sql", query))
     assert page.locator(".rows td").inner_text() == "true"
 
@@ -390,7 +396,14 @@ def test_every_panel_of_the_overview_leads_to_its_query(page: Page, hub: Hub) ->
 
 
 def test_what_others_send_stays_text(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("every", "2s"), ("promql", "attack_depth"), ("metric", "attack_depth"), ("sql", f"select '{ATTACK}' as a"))
+    explore(
+        page,
+        hub,
+        ("every", "2s"),
+        ("promql", "attack_depth"),
+        ("metric", "attack_depth"),
+        ("sql", f"select '{ATTACK}' as a"),
+    )
     page.locator(".lines", has_text="<img src=x").wait_for()
     page.locator(".rows td", has_text="<img src=x").wait_for()
     page.locator(".labels summary", has_text="label").first.click()
@@ -434,8 +447,9 @@ def test_everything_is_reached_by_tab_and_has_a_name(page: Page, hub: Hub) -> No
         page.keyboard.press("Tab")
         name, outline = page.evaluate("""() => {
             const at = document.activeElement;
-            return [at.id || at.dataset.from || at.dataset.choice || (at.matches("[data-chart]") ? "chart" : at.textContent),
-                getComputedStyle(at).outlineStyle];
+            const chart = at.matches("[data-chart]") ? "chart" : "";
+            const name = at.id || at.dataset.from || at.dataset.choice || chart || at.textContent;
+            return [name, getComputedStyle(at).outlineStyle];
         }""")
         assert outline != "none" or "add-query" in reached, name
         reached.add(name)
@@ -458,7 +472,7 @@ def test_a_custom_length_and_absolute_times_are_taken(page: Page, hub: Hub) -> N
     assert "after the beginning" in page.inner_text(".absolute .wrong")
     page.fill("[name=to]", "2026-01-02T05:00:00")
     page.click(".absolute button")
-    until(page, "location.hash.includes('to=2026-01-0')")
+    until(page, "/&to=202[56]/.test(location.hash)")
     assert window(page)[1] - window(page)[0] == 7200
     page.locator(".outcome .none", has_text="No series has samples").wait_for()
 

@@ -97,7 +97,9 @@ def test_a_grouping_and_a_value_know_their_metric(blank: Page) -> None:
     assert (found["metric"], found["label"], found["matchers"]) == ("z", "c", ['a="1"', 'b=~"2|3"'])
 
 
-@pytest.mark.parametrize("text", ["sum by (a) (rate(b{c='d'}[5m:1m])) # e", '"open', "ünicode ∑ {", "a" * 50 + "\n\t %%"])
+@pytest.mark.parametrize(
+    "text", ["sum by (a) (rate(b{c='d'}[5m:1m])) # e", '"open', "ünicode ∑ {", "a" * 50 + "\n\t %%"]
+)
 def test_every_character_is_in_one_word(blank: Page, text: str) -> None:
     tokens = run(blank, "tokens", f"given.tokenize({text!r})")
     assert "".join(token["text"] for token in tokens) == text
@@ -112,9 +114,7 @@ def test_brackets_find_their_partners(blank: Page) -> None:
 
 def test_an_address_says_the_whole_state_and_survives_nonsense(blank: Page) -> None:
     again = "given.writePlace(given.readPlace({}))"
-    whole = (
-        "#from=1h&promql=a%7Bb%3D%22c%26d%22%7D+%2B+1&draw=points&hidden=1&only=x&only=y&sql=select+1&show=chart"
-    )
+    whole = "#from=1h&promql=a%7Bb%3D%22c%26d%22%7D+%2B+1&draw=points&hidden=1&only=x&only=y&sql=select+1&show=chart"
     assert run(blank, "place", again.replace("{}", repr(whole))) == whole
     assert run(blank, "place", again.replace("{}", "'#show=table&promql=&show=cake&hidden=maybe&%ff=%zz'")) == (
         "#from=1h&promql="
