@@ -447,8 +447,9 @@ def test_everything_is_reached_by_tab_and_has_a_name(page: Page, hub: Hub) -> No
         page.keyboard.press("Tab")
         name, outline = page.evaluate("""() => {
             const at = document.activeElement;
-            return [at.id || at.dataset.from || at.dataset.choice || (at.matches("[data-chart]") ? "chart" : at.textContent),
-                getComputedStyle(at).outlineStyle];
+            const chart = at.matches("[data-chart]") ? "chart" : "";
+            const name = at.id || at.dataset.from || at.dataset.choice || chart || at.textContent;
+            return [name, getComputedStyle(at).outlineStyle];
         }""")
         assert outline != "none" or "add-query" in reached, name
         reached.add(name)
@@ -471,7 +472,7 @@ def test_a_custom_length_and_absolute_times_are_taken(page: Page, hub: Hub) -> N
     assert "after the beginning" in page.inner_text(".absolute .wrong")
     page.fill("[name=to]", "2026-01-02T05:00:00")
     page.click(".absolute button")
-    until(page, "location.hash.includes('to=2026-01-0')")
+    until(page, "/&to=202[56]/.test(location.hash)")
     assert window(page)[1] - window(page)[0] == 7200
     page.locator(".outcome .none", has_text="No series has samples").wait_for()
 

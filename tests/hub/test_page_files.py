@@ -22,7 +22,7 @@ def vendored() -> list[list[str]]:
 
 
 def imports(script: Path) -> list[str]:
-    return re.findall(r"""(?:(?<!["'])\bfrom ?|\bimport ?\(? ?)["']([^"'\n]+)["'];?""", script.read_text())
+    return re.findall(r"""(?:(?<!["'$])\bfrom ?|\bimport ?\(? ?)["']([^"'\n]+)["'];?""", script.read_text())
 
 
 def test_every_vendored_file_is_the_one_that_was_written_down() -> None:

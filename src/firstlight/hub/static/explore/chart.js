@@ -6,11 +6,13 @@ import { theme } from "../state.js";
 import { COLORS, DASHES, stacked } from "./frame.js";
 import { moment } from "./session.js";
 import { NICE_S } from "./times.js";
+import { isBinary } from "./writer.js";
 
 const SYNC = "explore";
 const HEIGHT = 280;
 const LEAST_DRAG_PX = 6;
 const DAY_S = 86400;
+const BYTE_STEPS = Array.from({ length: 56 }, (_, power) => 2 ** power);
 const styled = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -81,7 +83,7 @@ function build(element, latest) {
     scales: { x: { time: true, range: () => [window.startS, window.endS] }, y: { range: (u, low, high) => reach(low, high, draw) } },
     axes: [
       { ...axis, incrs: NICE_S, space: 74, size: 26, gap: 5, grid: { show: false }, values: (u, marks, i, s, step) => marks.map((mark) => timeText(mark, step, spanS)) },
-      { ...axis, size: 66, gap: 6, space: 36, values: (u, marks) => marks.map((mark) => latest.current.write(mark)) },
+      { ...axis, size: 66, gap: 6, space: 36, values: (u, marks) => marks.map((mark) => latest.current.write(mark)), ...(isBinary(latest.current.write) && { incrs: BYTE_STEPS }) },
     ],
     series: [{}, ...frame.lines.map((line, i) => lineOptions(line, i, draw, drawn[i]))],
     hooks: { setCursor: [readOut], setSelect: [(u) => zoom(u, latest.current)], setSeries: [(u, which) => latest.current.onNear(which === null ? null : which - 1)] },
