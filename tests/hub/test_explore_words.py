@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from firstlight.query.promql.signatures import AGGREGATIONS, SIGNATURES
+from firstlight.query.promql.language.signatures import AGGREGATIONS, SIGNATURES
 from tests.hub.page_session import Hub, running_browser, running_hub
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from firstlight.app.lake_stats import LakeStats
     from firstlight.query.promql.engine import Engine
     from firstlight.query.promql.frame import Frame
-    from firstlight.query.promql.lake_labels import LakeLabels
+    from firstlight.query.promql.sources.lake_labels import LakeLabels
     from firstlight.query.sql import SqlEngine
 
 
@@ -94,8 +94,8 @@ class Lake:
         if self._promql is None:
             with no_fork:
                 from firstlight.query.promql.engine import Engine, Options
-                from firstlight.query.promql.lake_labels import LakeLabels
-                from firstlight.query.promql.lake_source import LakeSource
+                from firstlight.query.promql.sources.lake import LakeSource
+                from firstlight.query.promql.sources.lake_labels import LakeLabels
 
             options = Options(self._limits.query_samples, self._limits.time_limit_s)
             source = LakeSource(self._reader)

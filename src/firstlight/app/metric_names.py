@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from firstlight.query.promql.lake_names import shown_name
+from firstlight.query.promql.sources.lake_names import shown_name
 
 STATEMENT = """
 SELECT name, field, kind, service = '' AND session_id = '' AND scope = '' AND field = 'value' AS plain,

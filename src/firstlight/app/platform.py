@@ -32,7 +32,7 @@ from firstlight.ingest.remote_write import RemoteWriteReceiver
 from firstlight.model import Health, HealthReport, HealthState
 from firstlight.ports import Clock, Receiver, Rows, SignalReader, SignalStore
 from firstlight.query.promql.engine import Engine
-from firstlight.query.promql.lake_labels import LakeLabels
+from firstlight.query.promql.sources.lake_labels import LakeLabels
 from firstlight.query.search import SearchOptions
 
 _log = logging.getLogger(__name__)

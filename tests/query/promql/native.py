@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies
 
-from firstlight.query.promql.histogram import CUSTOM_BUCKETS, NONE, Buckets, Hint, Histogram
+from firstlight.query.promql.histograms.histogram import CUSTOM_BUCKETS, NONE, Buckets, Hint, Histogram
 
 
 def exponential(

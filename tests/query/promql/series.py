@@ -6,9 +6,9 @@ from typing import Any
 from firstlight.errors import QueryError
 from firstlight.query.promql.answer import Answer
 from firstlight.query.promql.engine import Engine, Options
-from firstlight.query.promql.memory_source import MemorySource
-from firstlight.query.promql.parser import selector_of
-from firstlight.query.promql.ranges import STALE_BITS
+from firstlight.query.promql.language.parser import selector_of
+from firstlight.query.promql.sources.memory import MemorySource
+from firstlight.query.promql.windows.ranges import STALE_BITS
 
 S = 10**9
 STALE: float = struct.unpack("<d", STALE_BITS.to_bytes(8, "little"))[0]

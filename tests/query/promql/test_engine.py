@@ -7,7 +7,7 @@ from firstlight.errors import QueryCanceled, QueryFailed, QueryTimedOut, QueryTo
 from firstlight.query.promql.answer_json import answer_data
 from firstlight.query.promql.engine import Engine, Options
 from firstlight.query.promql.limits import Limits
-from firstlight.query.promql.memory_source import MemorySource
+from firstlight.query.promql.sources.memory import MemorySource
 from tests.query.promql.series import STALE, S, instant, problem, ranged, source
 
 HELD = source(60, **{"m{a='1'}": [1, 2, 3], "m{a='2'}": [4, 5, 6]})

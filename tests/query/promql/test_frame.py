@@ -10,7 +10,7 @@ from firstlight.query.promql.answer_bytes import answer_bytes
 from firstlight.query.promql.engine import Engine
 from firstlight.query.promql.frame import Frame, frame_of
 from firstlight.query.promql.frame_json import frame_from
-from firstlight.query.promql.memory_source import MemorySource
+from firstlight.query.promql.sources.memory import MemorySource
 from tests.query.promql.native import exponential
 
 S = 10**9

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstlight.query.promql.engine import Engine
-from firstlight.query.promql.memory_source import MemorySource
+from firstlight.query.promql.sources.memory import MemorySource
 from tests.query.promql.series import S, shown
 
 Sample = tuple[int, float]

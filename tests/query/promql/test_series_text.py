@@ -1,6 +1,6 @@
 import pytest
 
-from firstlight.query.promql.parser import selector_of
+from firstlight.query.promql.language.parser import selector_of
 from firstlight.query.promql.series_text import common_labels, series_text, short_texts
 
 

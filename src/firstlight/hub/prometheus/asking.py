@@ -10,7 +10,7 @@ from firstlight.app.platform import Platform
 from firstlight.app.queries import Runner
 from firstlight.hub.attended import attended
 from firstlight.hub.prometheus.answers import TRUNCATED, Body, packed, respond, success, takes_gzip
-from firstlight.query.promql.durations import NS_PER_S
+from firstlight.query.promql.language.durations import NS_PER_S
 from firstlight.query.promql.limits import Limits
 
 

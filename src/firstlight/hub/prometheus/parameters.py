@@ -12,10 +12,10 @@ from litestar.enums import HttpMethod
 from firstlight.errors import QuerySyntaxError
 from firstlight.hub.prometheus.failures import BadData
 from firstlight.model import Matcher
-from firstlight.query.promql.durations import NS_PER_MS, NS_PER_S, duration_ns
-from firstlight.query.promql.expressions import full_match
-from firstlight.query.promql.parser import selector_of
-from firstlight.query.promql.quoting import is_text
+from firstlight.query.promql.language.durations import NS_PER_MS, NS_PER_S, duration_ns
+from firstlight.query.promql.language.expressions import full_match
+from firstlight.query.promql.language.parser import selector_of
+from firstlight.query.promql.language.quoting import is_text
 
 METHODS = [HttpMethod.GET, HttpMethod.POST]
 """Long questions come as forms."""

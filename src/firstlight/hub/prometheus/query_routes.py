@@ -24,11 +24,11 @@ from firstlight.hub.prometheus.parameters import (
 from firstlight.hub.prometheus.statistics import Statistics
 from firstlight.query.promql.answer import Answer
 from firstlight.query.promql.answer_bytes import answer_pieces
-from firstlight.query.promql.durations import NS_PER_MS
 from firstlight.query.promql.engine import Engine
+from firstlight.query.promql.language.durations import NS_PER_MS
+from firstlight.query.promql.language.parser import parse
+from firstlight.query.promql.language.syntax import KIND_NAMES, kind_of
 from firstlight.query.promql.limits import Limits
-from firstlight.query.promql.parser import parse
-from firstlight.query.promql.syntax import KIND_NAMES, kind_of
 
 POINTS_MAX = 11_000
 _TOO_FINE = (

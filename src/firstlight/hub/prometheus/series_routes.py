@@ -19,8 +19,8 @@ from firstlight.hub.prometheus.parameters import (
     parameters,
     whole,
 )
-from firstlight.query.promql.lake_labels import Chosen
-from firstlight.query.promql.quoting import is_text, quoted
+from firstlight.query.promql.language.quoting import is_text, quoted
+from firstlight.query.promql.sources.lake_labels import Chosen
 
 
 @route("/api/v1/series", http_method=METHODS, status_code=HTTP_200_OK, request_max_body_size=MAX_FORM_BYTES)

@@ -14,7 +14,7 @@ from firstlight.hub.prometheus.asking import Found, answered, limits_of
 from firstlight.hub.prometheus.failures import BadData
 from firstlight.hub.prometheus.moments import moment
 from firstlight.hub.prometheus.parameters import parameters, whole
-from firstlight.query.promql.durations import NS_PER_S, duration_text
+from firstlight.query.promql.language.durations import NS_PER_S, duration_text
 from firstlight.version import __version__
 
 LIKE_PROMETHEUS = "3.5.3"

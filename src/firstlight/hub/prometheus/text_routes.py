@@ -10,10 +10,10 @@ from firstlight.errors import QuerySyntaxError
 from firstlight.hub.prometheus.answers import plainly
 from firstlight.hub.prometheus.failures import BadData
 from firstlight.hub.prometheus.parameters import MAX_FORM_BYTES, METHODS, parameters
-from firstlight.query.promql.parser import TOO_DEEP, parse
-from firstlight.query.promql.printing import pretty
-from firstlight.query.promql.syntax import Expr
-from firstlight.query.promql.tree import tree_of
+from firstlight.query.promql.language.parser import TOO_DEEP, parse
+from firstlight.query.promql.language.printing import pretty
+from firstlight.query.promql.language.syntax import Expr
+from firstlight.query.promql.language.tree import tree_of
 
 
 @route("/api/v1/format_query", http_method=METHODS, status_code=HTTP_200_OK, request_max_body_size=MAX_FORM_BYTES)

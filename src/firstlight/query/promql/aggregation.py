@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import QueryFailed
-from firstlight.query.promql import choosing, gathered, histogram_aggregation
+from firstlight.query.promql import choosing
 from firstlight.query.promql.context import Context
-from firstlight.query.promql.folding import compensated
 from firstlight.query.promql.grouping import Groups, groups_of
+from firstlight.query.promql.histograms import aggregation as histogram_aggregation
 from firstlight.query.promql.label_sets import with_label
-from firstlight.query.promql.numbers_text import number_text
-from firstlight.query.promql.quoting import is_text, quoted
-from firstlight.query.promql.ranges import Windows
-from firstlight.query.promql.source import Labels
-from firstlight.query.promql.syntax import Aggregate
+from firstlight.query.promql.language.numbers import number_text
+from firstlight.query.promql.language.quoting import is_text, quoted
+from firstlight.query.promql.language.syntax import Aggregate
+from firstlight.query.promql.sources.source import Labels
 from firstlight.query.promql.values import Steps, Vector, empty
+from firstlight.query.promql.windows import gathered
+from firstlight.query.promql.windows.folding import compensated
+from firstlight.query.promql.windows.ranges import Windows
 
 _LOST_RATIO = 1e-4
 

@@ -1,6 +1,6 @@
 """What a query's answer has to be read with: warnings and hints."""
 
-from firstlight.query.promql.syntax import Place, line_and_column
+from firstlight.query.promql.language.syntax import Place, line_and_column
 
 _MOST = 10
 

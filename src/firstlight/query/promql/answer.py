@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from firstlight.query.promql.ranges import Ranges
-from firstlight.query.promql.source import Labels
+from firstlight.query.promql.sources.source import Labels
 from firstlight.query.promql.values import Steps, Vector
+from firstlight.query.promql.windows.ranges import Ranges
 
 AnswerKind = Literal["vector", "matrix", "scalar", "string"]
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from firstlight.query.promql.answer import Answer
 from firstlight.query.promql.answer_json import answer_data
-from firstlight.query.promql.durations import NS_PER_MS
-from firstlight.query.promql.numbers_text import api_text
+from firstlight.query.promql.language.durations import NS_PER_MS
+from firstlight.query.promql.language.numbers import api_text
 
 _MS_PER_S = 1000
 _FEW_POINTS = 64

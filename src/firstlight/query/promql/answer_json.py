@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from firstlight.query.promql.answer import Answer
-from firstlight.query.promql.durations import NS_PER_MS
-from firstlight.query.promql.histogram_text import api_form
-from firstlight.query.promql.numbers_text import api_text, number_text
+from firstlight.query.promql.histograms.text import api_form
+from firstlight.query.promql.language.durations import NS_PER_MS
+from firstlight.query.promql.language.numbers import api_text, number_text
 
 _MS_PER_S = 1000
 

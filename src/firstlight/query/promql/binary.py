@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from firstlight.query.promql import histogram_operators, matching
+from firstlight.query.promql import matching
 from firstlight.query.promql.context import Context
+from firstlight.query.promql.histograms import operators as histogram_operators
+from firstlight.query.promql.language.syntax import SET_OPERATORS, Binary, Unary
 from firstlight.query.promql.operators import COMPARING, calculated, compared
-from firstlight.query.promql.syntax import SET_OPERATORS, Binary, Unary
 from firstlight.query.promql.values import Scalar, Steps, Value, Vector
 
 

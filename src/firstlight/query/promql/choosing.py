@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import QueryFailed
-from firstlight.query.promql import histogram_aggregation
 from firstlight.query.promql.annotations import Annotations
 from firstlight.query.promql.context import Context
 from firstlight.query.promql.grouping import Groups
-from firstlight.query.promql.histogram_text import go_number
+from firstlight.query.promql.histograms import aggregation as histogram_aggregation
+from firstlight.query.promql.histograms.text import go_number
 from firstlight.query.promql.label_hash import hash_ratio
-from firstlight.query.promql.syntax import Aggregate, Place
+from firstlight.query.promql.language.syntax import Aggregate, Place
 from firstlight.query.promql.values import Vector
 
 _FEW = 16

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from firstlight.query.promql.annotations import Annotations
+from firstlight.query.promql.language.syntax import At, Expr
 from firstlight.query.promql.limits import Limits
-from firstlight.query.promql.source import Source
-from firstlight.query.promql.syntax import At, Expr
+from firstlight.query.promql.sources.source import Source
 from firstlight.query.promql.values import Scalar, Steps, Text, Value, Vector
 
 

@@ -12,16 +12,16 @@ from firstlight.errors import QueryFailed
 from firstlight.query.promql.annotations import Annotations
 from firstlight.query.promql.answer import Answer, Points, points_in, points_of
 from firstlight.query.promql.context import Context
-from firstlight.query.promql.durations import NS_PER_S
 from firstlight.query.promql.evaluation import evaluate
 from firstlight.query.promql.label_sets import merged, named_apart, without_name
+from firstlight.query.promql.language.durations import NS_PER_S
+from firstlight.query.promql.language.parser import TOO_DEEP, parse
+from firstlight.query.promql.language.syntax import KIND_NAMES, Expr, kind_of
 from firstlight.query.promql.limits import MAX_SAMPLES, Limits
-from firstlight.query.promql.parser import TOO_DEEP, parse
-from firstlight.query.promql.ranges import Ranges
 from firstlight.query.promql.selecting import ranges_of
-from firstlight.query.promql.source import Source
-from firstlight.query.promql.syntax import KIND_NAMES, Expr, kind_of
+from firstlight.query.promql.sources.source import Source
 from firstlight.query.promql.values import Scalar, Steps, Text, Value, Vector
+from firstlight.query.promql.windows.ranges import Ranges
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from firstlight.errors import QueryFailed
-from firstlight.query.promql import (
-    absence,
-    elementwise,
-    histogram_functions,
-    info_function,
-    labels_functions,
-    over_time,
-)
 from firstlight.query.promql.aggregation import aggregate
 from firstlight.query.promql.binary import binary, unary
 from firstlight.query.promql.context import Context
-from firstlight.query.promql.selecting import selected_vector
-from firstlight.query.promql.syntax import (
+from firstlight.query.promql.functions import absence, elementwise, over_time
+from firstlight.query.promql.functions import info as info_function
+from firstlight.query.promql.functions import labels as labels_functions
+from firstlight.query.promql.histograms import functions as histogram_functions
+from firstlight.query.promql.language.syntax import (
     Aggregate,
     Binary,
     Call,
@@ -31,6 +26,7 @@ from firstlight.query.promql.syntax import (
     VectorSelector,
     children,
 )
+from firstlight.query.promql.selecting import selected_vector
 from firstlight.query.promql.values import Scalar, Steps, Text, Value, spread
 
 _Function = Callable[[Context, Call, Steps], Value]

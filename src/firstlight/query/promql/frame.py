@@ -10,8 +10,8 @@ import pyarrow as pa
 from firstlight.query.promql import frame_tables, frame_text
 from firstlight.query.promql.answer import Answer, AnswerKind
 from firstlight.query.promql.frame_tables import Columns
-from firstlight.query.promql.histogram_text import json_text
-from firstlight.query.promql.source import Labels
+from firstlight.query.promql.histograms.text import json_text
+from firstlight.query.promql.sources.source import Labels
 from firstlight.query.rows import package, python_values
 
 if TYPE_CHECKING:

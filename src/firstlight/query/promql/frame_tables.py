@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from firstlight.errors import QueryFailed
 from firstlight.query.promql.series_text import series_text
-from firstlight.query.promql.source import Labels
+from firstlight.query.promql.sources.source import Labels
 
 _NAME = "__name__"
 _TIME = pa.timestamp("ns", "UTC")

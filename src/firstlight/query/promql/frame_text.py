@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstlight.query.promql.numbers_text import api_text
+from firstlight.query.promql.language.numbers import api_text
 from firstlight.query.promql.series_text import series_text
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from firstlight.query.promql.label_sets import METADATA, keeping, leaving_out, numbered
-from firstlight.query.promql.source import Labels
-from firstlight.query.promql.syntax import Aggregate
+from firstlight.query.promql.language.syntax import Aggregate
+from firstlight.query.promql.sources.source import Labels
 from firstlight.query.promql.values import Vector
 
 

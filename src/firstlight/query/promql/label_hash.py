@@ -5,7 +5,7 @@ https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md
 
 import struct
 
-from firstlight.query.promql.source import Labels
+from firstlight.query.promql.sources.source import Labels
 
 _P1, _P2, _P3 = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
 _P4, _P5 = 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import QueryFailed
-from firstlight.query.promql.source import Labels
+from firstlight.query.promql.sources.source import Labels
 from firstlight.query.promql.values import Vector
 
 NAME = "__name__"

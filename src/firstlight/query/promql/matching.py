@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import QueryFailed
-from firstlight.query.promql import histogram_pairs
 from firstlight.query.promql.context import Context
+from firstlight.query.promql.histograms import pairs as histogram_pairs
 from firstlight.query.promql.label_sets import (
     METADATA,
     NAME,
@@ -18,11 +18,11 @@ from firstlight.query.promql.label_sets import (
     value_of,
     with_label,
 )
+from firstlight.query.promql.language.quoting import quoted
+from firstlight.query.promql.language.syntax import Binary, Matching
 from firstlight.query.promql.limits import Limits
 from firstlight.query.promql.operators import COMPARING, calculated, compared
-from firstlight.query.promql.quoting import quoted
-from firstlight.query.promql.source import Labels
-from firstlight.query.promql.syntax import Binary, Matching
+from firstlight.query.promql.sources.source import Labels
 from firstlight.query.promql.values import Vector, empty, stacked
 
 

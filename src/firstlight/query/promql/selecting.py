@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from firstlight.query.promql.context import Context
-from firstlight.query.promql.positions import positions
-from firstlight.query.promql.ranges import STALE_BITS, Ranges, split
-from firstlight.query.promql.source import Selected
-from firstlight.query.promql.syntax import Expr, MatrixSelector, Paren, Subquery, VectorSelector
+from firstlight.query.promql.language.syntax import Expr, MatrixSelector, Paren, Subquery, VectorSelector
+from firstlight.query.promql.sources.source import Selected
 from firstlight.query.promql.values import Steps, Vector, empty
+from firstlight.query.promql.windows.positions import positions
+from firstlight.query.promql.windows.ranges import STALE_BITS, Ranges, split
 
 _BLOCK_CELLS = 65_536
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from firstlight.query.promql.quoting import quoted
-from firstlight.query.promql.source import Labels
+from firstlight.query.promql.language.quoting import quoted
+from firstlight.query.promql.sources.source import Labels
 
 _NAME = "__name__"
 _PLAIN_NAME = re.compile(r"[a-zA-Z_:][\w:]*", re.ASCII)

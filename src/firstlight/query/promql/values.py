@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from firstlight.query.promql.source import Labels
+from firstlight.query.promql.sources.source import Labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Functions of PromQL, one family a file."""

@@ -1,0 +1,1 @@
+"""Native histograms: what they are, arithmetic, and their part in every operation."""

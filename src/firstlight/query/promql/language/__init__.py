@@ -1,0 +1,1 @@
+"""The text of PromQL: from and to a tree."""

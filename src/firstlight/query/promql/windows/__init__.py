@@ -1,0 +1,1 @@
+"""Kernels over the windows of range vectors."""
