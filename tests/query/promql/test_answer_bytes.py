@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from firstlight.query.promql.answer import Answer
-from firstlight.query.promql.answer_bytes import answer_bytes
+from firstlight.query.promql.answer_bytes import answer_bytes, answer_pieces
 from firstlight.query.promql.answer_json import answer_data
 
 ODD = [
@@ -53,3 +53,14 @@ def test_series_of_the_same_times_are_written_alike() -> None:
 def test_an_answer_of_nothing_is_written() -> None:
     nothing = np.empty(0, np.int64)
     assert answer_bytes(Answer("matrix", [], nothing, nothing, np.empty(0))) == b'{"resultType":"matrix","result":[]}'
+
+
+@pytest.mark.parametrize("most", [1, 7, 100, 350])
+def test_pieces_come_to_the_whole(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    lengths = np.array([1, 50, 0, 200, 99], np.int64)
+    values, times_ns = np.arange(350) / 7, np.arange(350) * 10**9
+    answer = Answer("matrix", [(("n", str(at)),) for at in range(5)], lengths, times_ns, values)
+    monkeypatch.setattr("firstlight.query.promql.answer_bytes._POINTS_AT_ONCE", most)
+    pieces = list(answer_pieces(answer))
+    assert json.loads(b"".join(pieces)) == answer_data(answer)
+    assert (len(pieces) > 3) == (most < 350)

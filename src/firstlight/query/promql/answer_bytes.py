@@ -54,7 +54,8 @@ def _lines(answer: Answer, series: slice, points: slice) -> Iterator[bytes]:
     cuts = ends[np.concatenate(([0], np.cumsum(answer.lengths[series])))].tolist()
     # What is cut off at the end of each piece is the comma to the next point.
     for labels, (begin, end) in zip(answer.labels[series], pairwise(cuts), strict=True):
-        yield b'{"metric":%b%b%b%b' % (msgspec.json.encode(dict(labels)), opening, text[begin : end - 1], closing)
+        written = text[begin : max(end - 1, begin)]
+        yield b'{"metric":%b%b%b%b' % (msgspec.json.encode(dict(labels)), opening, written, closing)
 
 
 def _same(text: str) -> Any:
