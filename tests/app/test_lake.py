@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Event, Resource, Series
 from firstlight.store import backlog

@@ -13,8 +13,9 @@ import pytest
 
 from firstlight.app import lake_backup
 from firstlight.app.backup_files import read_sums
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
 from firstlight.app.lake_backup import back_up
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.app.lake_restore import restore
 from firstlight.errors import CorruptSegment, StorageError, Unavailable, UsageError
 from firstlight.store.layout import FileLock, Layout
@@ -25,7 +26,8 @@ PYTHON = [sys.executable, "-c"]
 INGEST = """
 import sys
 import tempfile
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.model import Batch, Event, Resource
 with Lake.open(sys.argv[1], limits=LakeLimits(rotate_bytes=20_000)) as lake:
     number = 0

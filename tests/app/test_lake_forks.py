@@ -8,7 +8,8 @@ import pytest
 
 PROGRAM = """
 import multiprocessing, os, signal, sys, threading
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.errors import StorageError
 from firstlight.model import Batch, Event, Resource, Series
 

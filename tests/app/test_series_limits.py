@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.app.self_metrics import SelfMetrics
 from firstlight.app.series_limits import SeriesLimits
 from firstlight.model import Batch, Event, ExponentialPoint, Resource, Series

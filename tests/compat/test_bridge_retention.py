@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from firstlight.app.lake import LakeLimits
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.app.series_limits import SeriesLimits
 from firstlight.compat.bridge import BridgeTelemetry
 from firstlight.compat.bridge import storage as storage_module

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.errors import QueryError
 from firstlight.model import Batch, Event, Resource, Series, Span
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.errors import QueryError, Unavailable
 from firstlight.model import parse_selector
 from firstlight.store import rollup, sweep

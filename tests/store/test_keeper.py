@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.model import Batch, Event, Resource
 from firstlight.store import keeper
 from firstlight.store.policy import Policy

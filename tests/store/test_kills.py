@@ -19,7 +19,8 @@ WRITER = f"""
 import sys
 import time
 from array import array
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.errors import Overloaded
 from firstlight.model import Batch, Event, Resource, Series
 series = dict((s.id(), s) for s in (Series("m", (("n", str(n)),)) for n in range({SERIES})))

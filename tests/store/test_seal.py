@@ -3,7 +3,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.errors import StorageError
 from firstlight.model import (
     CUSTOM_SCALE,

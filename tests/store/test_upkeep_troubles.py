@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from firstlight.app import upkeep
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.errors import FirstlightError, StorageError, StorageFull
 from firstlight.store import catalog
 from firstlight.store.layout import Layout
@@ -140,7 +141,8 @@ def test_two_lakes_on_one_directory_maintain_it_in_turns(tmp_path: Path) -> None
     policy = Policy({"spans": 1.0})
     program = """
 import sys, time
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.store.policy import Policy
 from tests.store.lakes import day
 with Lake.open(sys.argv[1], limits=LakeLimits(rotate_bytes=20_000), policy=Policy({"spans": 1.0})) as lake:

@@ -4,18 +4,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 from firstlight.app import upkeep
-from firstlight.app.series_limits import SeriesAdmission, SeriesLimits, refused_by_reason
+from firstlight.app.lake_limits import LakeLimits
+from firstlight.app.series_limits import SeriesAdmission, refused_by_reason
 from firstlight.errors import Overloaded, StorageError
 from firstlight.model import Batch, Matcher, Series
 from firstlight.query.aggregate import Aggregated, Steps, aggregate
 from firstlight.query.event_counts import count_events
 from firstlight.query.last import LastSample, last
-from firstlight.query.promql.limits import MAX_SAMPLES
 from firstlight.query.rows import RowSet
 from firstlight.query.search import EventFinder, SearchOptions
 from firstlight.query.select import SeriesSamples, Window, select, window
@@ -29,10 +28,10 @@ from firstlight.store.keeper import Keeper
 from firstlight.store.layout import Layout
 from firstlight.store.maintain import KEEP_ALL
 from firstlight.store.policy import Policy
-from firstlight.store.reader import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, DEFAULT_TIME_LIMIT_S, LakeReader
+from firstlight.store.reader import LakeReader
 from firstlight.store.selection import Selection
 from firstlight.store.verify import Verified
-from firstlight.store.wal import DEFAULT_ROTATE_BYTES, DEFAULT_ROTATE_S, Durability, WalWriter, delivery_name
+from firstlight.store.wal import Durability, WalWriter, delivery_name
 
 if TYPE_CHECKING:
     from firstlight.app.exports.wanted import Report as ExportReport
@@ -42,29 +41,6 @@ if TYPE_CHECKING:
     from firstlight.query.promql.engine import Engine
     from firstlight.query.promql.lake_labels import LakeLabels
     from firstlight.query.sql import SqlEngine
-
-
-@dataclass(frozen=True, slots=True)
-class LakeLimits:
-    """What a lake may use.
-
-    Attributes:
-        memory_limit_bytes: of the query engine.
-        threads: of the query engine.
-        time_limit_s: a query that takes longer is stopped.
-        query_samples: samples that one PromQL query may touch.
-        rotate_bytes: size at which a new log file begins.
-        rotate_s: age at which a new log file begins; its rows are sealed soon after.
-        series: how many series there may be; samples of further ones are refused and counted.
-    """
-
-    memory_limit_bytes: int = DEFAULT_MEMORY_BYTES
-    threads: int = DEFAULT_THREADS
-    time_limit_s: float = DEFAULT_TIME_LIMIT_S
-    query_samples: int = MAX_SAMPLES
-    rotate_bytes: int = DEFAULT_ROTATE_BYTES
-    rotate_s: float = DEFAULT_ROTATE_S
-    series: SeriesLimits = field(default_factory=SeriesLimits)
 
 
 _DEFAULT_LIMITS = LakeLimits()

@@ -12,7 +12,8 @@ from firstlight import plugins
 from firstlight.app.deliveries import Deliveries, OtlpDoor
 from firstlight.app.gate import Gate
 from firstlight.app.intake import Door, Intake
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.app.live import LiveFeed
 from firstlight.app.queries import CancellableSql, Queries
 from firstlight.app.schedule import Periodic

@@ -147,7 +147,7 @@ class LimitSettings(Group, frozen=True):
     max_waiting_queries: Annotated[Count, Meta(description="queries waiting for that; more are told to retry")] = 32
     query_time_s: Annotated[Seconds, Meta(description="seconds after which a query is stopped")] = 30.0
     query_samples: Annotated[Count, Meta(description="samples that one PromQL query may touch")] = 10_000_000
-    query_memory_bytes: Annotated[Bytes, Meta(description="memory that queries may use together")] = 64 * _MIB
+    query_memory_bytes: Annotated[Bytes, Meta(description="memory that queries in SQL may use together")] = 64 * _MIB
     query_rows: Annotated[Count, Meta(description="most rows in one answer")] = 100_000
     max_streams: Annotated[Count, Meta(description="live streams at once")] = 32
     max_connections: Annotated[Count, Meta(description="connections at once")] = 512

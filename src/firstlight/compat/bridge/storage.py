@@ -11,7 +11,8 @@ from threading import Lock
 
 from firstlight.app.group_commit import GroupCommit, NotKept
 from firstlight.app.identity import identity, sender
-from firstlight.app.lake import Lake, LakeLimits
+from firstlight.app.lake import Lake
+from firstlight.app.lake_limits import LakeLimits
 from firstlight.app.upkeep import Let
 from firstlight.compat.bridge.configuration import RetentionPolicy, StorageConfig
 from firstlight.errors import FirstlightError, StorageError
