@@ -1,27 +1,33 @@
-"""The explore page in a real browser over a real hub: queries are written, run, drawn and linked to."""
+"""The explore page in a real browser over a real hub: queries are written, found again and linked to."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.hub.page_session import PATIENCE_MS, WATCH_POLICY, Hub, running_browser, running_hub, until
+from tests.hub.explore_session import (
+    ATTACK,
+    OFFERS,
+    address,
+    drawn,
+    explore,
+    filled,
+    new_page,
+    offered,
+    said,
+    type_into,
+    window,
+)
+from tests.hub.page_session import Hub, running_browser, running_hub, until
 
-ATTACK = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>'
-OFFERS = "[...document.querySelectorAll('.offers:not([hidden]) [role=option] b')].map((each) => each.textContent)"
 SQL = "select name, count(*) as many from metrics where name = 'queue_depth' group by all"
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     with running_hub(tmp_path_factory.mktemp("explore")) as running:
-        for queue, values in {"orders": [3.0, 4.0, 5.0, 9.0], "mails": [1.0, 1.0, 2.0, 2.0]}.items():
-            running.measure("queue_depth", values * 15, {"queue": queue})
-        running.measure("attack_depth", [1, 2, 3], {"label": ATTACK}, service=ATTACK)
-        yield running
+        yield filled(running)
 
 
 @pytest.fixture(scope="module")
@@ -39,58 +45,7 @@ def surroundings(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(surroundings: BrowserContext) -> Page:
-    page = surroundings.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.add_init_script(WATCH_POLICY)
-    return page
-
-
-def address(*pairs: tuple[str, str]) -> str:
-    return "/explore#" + "&".join(f"{name}={quote_plus(value)}" for name, value in pairs)
-
-
-def explore(page: Page, hub: Hub, *pairs: tuple[str, str]) -> None:
-    page.goto(hub.url + address(*pairs))
-    page.wait_for_selector(".query textarea")
-
-
-def said(page: Page) -> list[tuple[str, str]]:
-    """Return what the address says."""
-    return parse_qsl(urlsplit(page.url).fragment)
-
-
-def window(page: Page) -> tuple[float, float]:
-    start, end = page.evaluate("(({ start, end }) => [start, end])(document.querySelector('.window').dataset)")
-    return float(start), float(end)
-
-
-def drawn(page: Page, at: int = 0) -> Any:
-    """Wait for a chart; return its lines' names."""
-    until(page, f"document.querySelectorAll('[data-chart]')[{at}]?.uplot?.data.length > 1")
-    return page.evaluate(
-        f"document.querySelectorAll('[data-chart]')[{at}].uplot.series.slice(1).map((each) => each.label)"
-    )
-
-
-def drag(page: Page, start_share: float, end_share: float) -> None:
-    drawn(page)
-    box = page.locator("[data-chart] .u-over").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] * start_share, box["y"] + 60)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * end_share, box["y"] + 60, steps=6)
-    page.mouse.up()
-
-
-def type_into(page: Page, text: str, query: str = "A") -> None:
-    page.locator(f"[data-query={query}] textarea").focus()
-    page.keyboard.press("Control+A")
-    page.keyboard.press("Delete")
-    page.keyboard.type(text)
-
-
-def offered(page: Page, first: str) -> None:
-    until(page, f"(first) => {OFFERS}[0] === first", first)
+    return new_page(surroundings)
 
 
 def test_it_loads_from_the_hub_alone_and_asks_nothing_yet(page: Page, hub: Hub) -> None:
@@ -172,14 +127,6 @@ def test_the_place_of_an_error_in_sql_is_marked_too(page: Page, hub: Hub) -> Non
     assert "syntax error" in page.inner_text(".refusal")
 
 
-def test_a_failed_evaluation_says_so_and_what_to_do(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("promql", "queue_depth * on (job) queue_depth"))
-    refusal = page.locator(".refusal")
-    refusal.wait_for()
-    assert "many-to-many" in refusal.inner_text()
-    assert "part to change" in refusal.inner_text()
-
-
 def test_format_writes_the_query_as_it_is_usually_written(page: Page, hub: Hub) -> None:
     explore(page, hub)
     type_into(page, "sum(queue_depth)by(queue)")
@@ -226,104 +173,6 @@ def test_the_link_that_is_copied_has_what_is_written(page: Page, hub: Hub, surro
     assert len(drawn(other)) == 2
 
 
-def test_dragging_over_a_chart_zooms_and_back_undoes_it(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("from", "15m"), ("promql", "queue_depth"))
-    before = window(page)
-    drag(page, 0.5, 0.75)
-    until(page, "document.querySelector('.window').dataset.step === '1'")
-    start, end = window(page)
-    quarter = (before[1] - before[0]) / 4
-    assert end - start == pytest.approx(quarter, rel=0.1)
-    assert start == pytest.approx(before[0] + 2 * quarter, abs=15)
-    page.go_back()
-    page.wait_for_selector("[data-from='15m'][aria-pressed=true]")
-    assert window(page)[1] - window(page)[0] == pytest.approx(900)
-
-
-def test_keys_zoom_a_chart(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("from", "15m"), ("promql", "queue_depth"))
-    drawn(page)
-    page.focus("[data-chart]")
-    for key in ("ArrowLeft", "Enter", "Shift+ArrowLeft", "Enter"):
-        page.keyboard.press(key)
-    until(page, "document.querySelector('.window').dataset.step === '1'")
-    narrow = window(page)[1] - window(page)[0]
-    assert 0 < narrow < 450
-    page.focus("[data-chart]")
-    page.keyboard.press("-")
-    until(page, f"(({{ start, end }}) => end - start > {narrow * 1.9})(document.querySelector('.window').dataset)")
-
-
-def test_one_crosshair_goes_through_all_charts(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("from", "15m"), ("promql", "queue_depth"), ("promql", "host_load_average"))
-    assert len(drawn(page)) == 2
-    assert len(drawn(page, 1)) == 3
-    page.locator("[data-chart] .u-over").first.hover(position={"x": 300, "y": 80})
-    until(page, "/^at /.test(document.querySelector('.window').textContent)")
-    first, second = page.evaluate(
-        "[...document.querySelectorAll('[data-chart]')].map(({ uplot: u }) => u.data[0][u.cursor.idx])"
-    )
-    assert first == second
-    assert page.locator("thead:has-text('here')").count() == 2
-
-
-def test_a_line_is_isolated_by_a_click_and_shown_with_its_figures(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("from", "5m"), ("promql", "queue_depth"))
-    drawn(page)
-    row = page.locator(".lines tbody tr", has_text="orders")
-    assert row.locator("td").all_inner_texts()[1:3] == ["3", "9"]
-    row.get_by_role("button").click()
-    shown = "document.querySelector('[data-chart]').uplot.series.slice(1).map((each) => each.show)"
-    until(page, f"{shown}.filter(Boolean).length === 1")
-    assert [value for name, value in said(page) if name == "only"] == [row.get_by_role("button").get_attribute("title")]
-    row.get_by_role("button").click()
-    until(page, f"{shown}.every(Boolean)")
-
-
-def test_stacked_lines_stand_on_each_other(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("from", "5m"), ("promql", "queue_depth"), ("draw", "stacked"))
-    drawn(page)
-    low, high = page.evaluate(
-        "document.querySelector('[data-chart]').uplot.data.slice(1).map((ys) => ys.findLast((y) => y != null))"
-    )
-    assert (low, high) == (2, 11)
-
-
-def test_sql_is_answered_as_a_table_that_sorts(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("sql", "select * from (values ('b', 2), ('a', 10), (null, 3)) as t(name, n)"))
-    cells = page.locator(".rows tbody td:first-child")
-    cells.first.wait_for()
-    assert cells.all_inner_texts() == ["b", "a", "null"]
-    page.click(".rows th button:text-is('n')")
-    assert cells.all_inner_texts() == ["a", "null", "b"]
-    page.click(".rows th button:text-is('name')")
-    assert cells.all_inner_texts() == ["a", "b", "null"]
-
-
-def test_sql_sees_the_chosen_time(page: Page, hub: Hub) -> None:
-    query = (
-        "select $from::timestamptz = '2026-01-02 03:00:00+00' and $to::timestamptz = '2026-01-02 04:00:00+00' as fits"
-    )
-    explore(page, hub, ("from", "2026-01-02T03:00:00Z"), ("to", "2026-01-02T04:00:00Z"), ("sql", query))
-    assert page.locator(".rows td").inner_text() == "true"
-
-
-def test_instant_answers_raw_answers_and_warnings_are_shown(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("promql", "rate(queue_depth[5m])"), ("show", "table"))
-    page.locator(".rows td", has_text="orders").wait_for()
-    assert "queue_depth" in page.inner_text(".said")
-    page.click("[data-choice=json]")
-    page.locator(".raw", has_text='"resultType": "matrix"').wait_for()
-
-
-def test_many_series_are_drawn_in_part_and_that_is_said(page: Page, hub: Hub) -> None:
-    for number in range(70):
-        hub.measure("many_depth", [float(number)], {"n": str(number)})
-    explore(page, hub, ("from", "5m"), ("promql", "many_depth"))
-    assert len(drawn(page)) == 60
-    assert "first 60 of 70" in page.inner_text(".outcome")
-
-
 def test_metrics_are_found_and_put_into_the_query(page: Page, hub: Hub) -> None:
     explore(page, hub)
     page.fill("#metric-search", "network_rec")
@@ -367,13 +216,6 @@ def test_queries_that_ran_are_remembered(page: Page, hub: Hub) -> None:
     page.click("button:text-is('History')")
     page.locator(".history li button", has_text="queue_depth").click()
     assert page.locator("textarea").input_value() == "queue_depth"
-
-
-def test_it_asks_again_by_itself_where_that_is_wanted(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("from", "5m"), ("every", "1s"), ("promql", "queue_depth"))
-    drawn(page)
-    before = window(page)[1]
-    until(page, f"document.querySelector('.window').dataset.end > {before + 1.5}")
 
 
 def test_every_panel_of_the_overview_leads_to_its_query(page: Page, hub: Hub) -> None:
@@ -455,34 +297,3 @@ def test_everything_is_reached_by_tab_and_has_a_name(page: Page, hub: Hub) -> No
         reached.add(name)
     assert {"15m", "absolute", "custom", "widen", "step", "every", "Run", "Format", "History", "Remove"} <= reached
     assert {"table", "stacked", "chart", "add-query"} <= reached
-
-
-def test_a_custom_length_and_absolute_times_are_taken(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("promql", "queue_depth"))
-    page.fill("#custom", "90m")
-    page.press("#custom", "Enter")
-    until(page, "location.hash.startsWith('#from=90m')")
-    page.fill("#custom", "soon")
-    page.press("#custom", "Enter")
-    assert "such as" in page.inner_text(".length .wrong")
-    page.click("#absolute")
-    page.fill("[name=from]", "2026-01-02T03:00:00")
-    page.fill("[name=to]", "2026-01-02T02:00:00")
-    page.click(".absolute button")
-    assert "after the beginning" in page.inner_text(".absolute .wrong")
-    page.fill("[name=to]", "2026-01-02T05:00:00")
-    page.click(".absolute button")
-    until(page, "/&to=202[56]/.test(location.hash)")
-    assert window(page)[1] - window(page)[0] == 7200
-    page.locator(".outcome .none", has_text="No series has samples").wait_for()
-
-
-def test_a_hub_that_is_away_is_said_with_what_to_do(page: Page, hub: Hub) -> None:
-    explore(page, hub, ("promql", "queue_depth"))
-    drawn(page)
-    page.route("**/api/v1/**", lambda route: route.abort())
-    page.click("[data-query=A] .run")
-    page.locator(".refusal", has_text="firstlight up").wait_for()
-    page.unroute("**/api/v1/**")
-    page.click("[data-query=A] .run")
-    page.locator(".refusal").wait_for(state="detached")
