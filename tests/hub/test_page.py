@@ -341,11 +341,11 @@ def test_shortcuts_are_listed_and_work(page: Page) -> None:
 
 
 def test_arrow_keys_move_one_crosshair_through_all_charts(page: Page) -> None:
-    until(page, "document.querySelector('[data-plot=cpu]').uplot?.data[0].length > 1")
+    plots = "[...document.querySelectorAll('#charts [data-plot]')]"
+    until(page, f"{plots}.length === {len(CHARTS)} && {plots}.every((each) => each.uplot?.data[0].length > 1)")
     page.focus("[data-plot=cpu]")
     page.keyboard.press("ArrowLeft")
     until(page, "/at \\d\\d:\\d\\d/.test(document.querySelector('#charts .bar').textContent)")
-    plots = "[...document.querySelectorAll('#charts [data-plot]')]"
     until(page, f"{plots}.every((each) => each.uplot.cursor.left >= 0)")
     page.keyboard.press("Escape")
     until(page, "/the last/.test(document.querySelector('#charts .bar').textContent)")
