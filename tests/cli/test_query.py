@@ -201,3 +201,15 @@ def test_a_server_that_is_no_hub(here, double):
     answer = here("query", "up", "--url", double.url)
     assert answer.returncode == 3
     assert "no Firstlight hub" in answer.stderr
+
+
+def test_a_real_hub_is_asked(here, hub):
+    (row,) = json.loads(here("query", "count(host_cpu_busy_ratio) > 0", "--url", hub.url, "--json").stdout)
+    assert row["value"] >= 1
+    asked = ("query", "host_cpu_busy_ratio", "--range", "30s", "--step", "5s", "--url", hub.url)
+    assert {row["job"] for row in rows_of(here(*asked, "--csv").stdout)} == {"host"}
+    wrong = here("query", "rate(", "--url", hub.url)
+    assert wrong.returncode != 0
+    assert "parse error" in wrong.stderr
+    names = here("metrics", "host_cpu", "--url", hub.url)
+    assert "host_cpu_busy_ratio" in names.stdout
