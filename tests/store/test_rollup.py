@@ -1,15 +1,19 @@
 import time
 from math import isnan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firstlight.store import compact, rollup
 from firstlight.store.catalog import Catalog
 from firstlight.store.layout import Layout
+from firstlight.store.maintain import Maintenance
+from firstlight.store.policy import Policy
 from firstlight.store.sorting import Samples, ordered
 from tests.store.test_compact import START_NS, compact_all, samples, sealed
 
@@ -97,6 +101,25 @@ def test_late_rows_make_rollups_untrue_until_the_day_is_rolled_up_again(tmp_path
     assert len(snapshot.segments["rollup_1h"]) == 1
     (found,) = rollup.true_rollups(snapshot, "rollup_1h").values()
     assert pq.read_table(found.path)["sum"].to_pylist() == [6.0]
+
+
+def test_a_day_whose_rollups_would_go_at_once_is_not_rolled_up(tmp_path: Path) -> None:
+    layout = sealed(tmp_path, samples(*((0, i * 10**9, 1.0) for i in range(3600))))
+    days = {"samples": 0.0, "rollup_1m": 180.0, "rollup_1h": 730.0}
+    assert _rounds(layout, Policy(days)) == []
+    (told,) = _rounds(layout, Policy({**days, "rollup_1h": 0}))
+    assert told["rolled_up"]["rows"] == {"rollup_1h": 1}
+
+
+def _rounds(layout: Layout, policy: Policy) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("firstlight.store.maintain._now_us", lambda: START_NS // 1000 + 3000 * 86_400_000_000)
+        maintenance = Maintenance(layout, told.append, policy)
+        for _ in range(5):
+            if not maintenance.round():
+                return told
+    raise AssertionError(told)
 
 
 def test_a_day_that_goes_on_is_not_rolled_up(tmp_path: Path) -> None:

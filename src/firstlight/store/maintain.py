@@ -127,7 +127,7 @@ class Maintenance:
             self._tell({"compacted": asdict(compact.run(self._layout, work, self.seal))})
 
     def _roll_up(self) -> bool:
-        work = rollup.due(self._catalog.snapshot(), _now_us())
+        work = rollup.due(self._catalog.snapshot(), _now_us(), self._retention.limit_us)
         for day in work[:1]:
             if damage.whole_ones(self._layout, "samples", [day.samples], self._lost):
                 self._tell({"rolled_up": rollup.run(self._layout, day)._asdict()})
@@ -166,12 +166,12 @@ def is_due(layout: Layout, catalog: Catalog, policy: Policy = KEEP_ALL) -> bool:
     """Return whether a round would do anything."""
     if next(finished_logs(layout), None) is not None or damage.has_suspects(layout):
         return True
-    snapshot, now_us = catalog.snapshot(), _now_us()
+    snapshot, now_us, retention = catalog.snapshot(), _now_us(), Retention(layout, policy)
     return (
         bool(compact.due(snapshot, now_us))
-        or bool(rollup.due(snapshot, now_us))
+        or bool(rollup.due(snapshot, now_us, retention.limit_us))
         or sweep.is_due(layout)
-        or Retention(layout, policy).is_due(snapshot, now_us)
+        or retention.is_due(snapshot, now_us)
         or budget.may_reduce(layout, snapshot, policy.disk_budget_bytes)
     )
 

@@ -113,13 +113,13 @@ class Retention:
         """Return the segments whose newest row is too old, by table."""
         found = {}
         for table, segments in snapshot.segments.items():
-            limit_us = self._limit_us(table, now_us)
+            limit_us = self.limit_us(table, now_us)
             old = [one for one in segments if limit_us is not None and one.end_us < limit_us]
             if old:
                 found[table] = old
         return found
 
-    def _limit_us(self, table: str, now_us: int) -> int | None:
+    def limit_us(self, table: str, now_us: int) -> int | None:
         """Return the time before which all rows of ``table`` may go; None for a table that keeps them."""
         if table not in self._policy.days or (table in schema.TABLES and "time" not in schema.TABLES[table].names):
             return None

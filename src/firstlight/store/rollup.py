@@ -4,7 +4,7 @@ A day's rollups are derived from that day's one segment of samples and bear its 
 whether they still say what the samples say: they do as long as the day has that one segment and no rows beside it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from typing import Any, NamedTuple
@@ -37,11 +37,19 @@ _US_PER_S = 1_000_000
 
 
 class Work(NamedTuple):
-    """A day whose rollups are to be made: its one segment of samples, and rollups that are no longer true."""
+    """A day whose rollups are to be made.
+
+    Attributes:
+        day: since the epoch.
+        samples: its one segment of samples.
+        stale: rollups that are no longer true.
+        tables: those whose rows of that day may stay.
+    """
 
     day: int
     samples: Segment
     stale: tuple[tuple[str, str], ...]
+    tables: frozenset[str] = frozenset(STEPS_US)
 
 
 class Made(NamedTuple):
@@ -52,8 +60,18 @@ class Made(NamedTuple):
     rows: dict[str, int]
 
 
-def due(snapshot: Snapshot, now_us: int) -> list[Work]:
-    """Return the days that are over and at rest and have no rollups, or such that are no longer true."""
+def _all_stay(_table: str, _now_us: int) -> int | None:
+    return None
+
+
+def due(snapshot: Snapshot, now_us: int, goes_before_us: Callable[[str, int], int | None] = _all_stay) -> list[Work]:
+    """Return the days that are over and at rest and have no rollups, or such that are no longer true.
+
+    Args:
+        snapshot: the lake.
+        now_us: now.
+        goes_before_us: from a table and now to the time before which its rows go; None when they stay.
+    """
     days: dict[int, list[Segment]] = {}
     for found in snapshot.segments.get("samples", ()):
         days.setdefault(found.begin_us // US_PER_DAY, []).append(found)
@@ -62,8 +80,10 @@ def due(snapshot: Snapshot, now_us: int) -> list[Work]:
     for day, segments in days.items():
         if len(segments) == 1 and day < now_us // US_PER_DAY and now_us - segments[0].since_us > QUIET_S * _US_PER_S:
             there = rollups.get(day, [])
-            if not any(_same_name(path, segments[0].path) for _, path in there):
-                work.append(Work(day, segments[0], tuple(there)))
+            limits = {table: goes_before_us(table, now_us) for table in STEPS_US}
+            stay = frozenset(t for t, limit in limits.items() if limit is None or (day + 1) * US_PER_DAY > limit)
+            if "rollup_1h" in stay and not any(_same_name(path, segments[0].path) for _, path in there):
+                work.append(Work(day, segments[0], tuple(there), stay))
     return work
 
 
@@ -79,7 +99,9 @@ def run(layout: Layout, work: Work) -> Made:
     stretches = merge.merged_samples([work.samples.path])
     first = next(stretches)
     with ExitStack() as stack:
-        made = [stack.enter_context(_writer(layout, table, work)) for table in _worth_while(first)]
+        made = [
+            stack.enter_context(_writer(layout, table, work)) for table in _worth_while(first) if table in work.tables
+        ]
         for samples in chain([first], stretches):
             for writer in made:
                 writer.write(rolled_up(samples, STEPS_US[writer.name]))
