@@ -4,7 +4,9 @@ The threads of an inherited database are not there.  Its end would wait for them
 places in memory, for those, or crash.  So it must never end: not even when the interpreter does.
 """
 
+import concurrent.futures.thread  # noqa: F401 - loaded amid a fork that waits for us, its hooks would not fit
 import ctypes
+import logging  # noqa: F401 - likewise
 import os
 import sys
 import threading

@@ -1,7 +1,5 @@
 """What begins anew in a forked child, and what a fork waits for."""
 
-import concurrent.futures.thread  # noqa: F401 - its hooks, and those of logging, are to be there before ours
-import logging  # noqa: F401
 import os
 import threading
 from typing import Protocol
