@@ -39,7 +39,8 @@ Memory:     the most that is resident at once, of a process that only takes {pro
 At rest:    all below the directory counts, as bytes per sample without, per event with the events' segments and what
             lies beside them; of VictoriaMetrics all but its caches, of Prometheus a snapshot.
 Reopening:  a new process, from its start until it has the last hour of a series ("in all"); then, cold as well, the last
-            value of each series; its peak memory after it has asked all questions three times.
+            value of each series; its peak memory after it has asked all questions three times.  As after pip install
+            "firstlight[hub]"; where pandas is installed too, Arrow loads it at the first reading ("pandas there").
 Questions:  {REPEATS} a turn, each about another series, metric or day than the one before, and asked twice.  "ms" is the median
             of the second times, as the bars are meant; "another" that of the first times.  Servers are asked on a
             connection that stays open, until the last byte is there; what is in it is read later.  VictoriaMetrics may
@@ -177,12 +178,13 @@ class _Asking:
 
 
 def _reopening(stores: Mapping[str, Shared[Any]]) -> Group:
-    def start(name: str) -> Running:
+    def start(name: str, *, with_pandas: bool = False) -> Running:
         store: LakeWeek = stores[name].get()
-        return Running(partial(processes.reopening, store.folder, store.days))
+        return Running(partial(processes.reopening, store.folder, store.days, with_pandas=with_pandas))
 
     names = (OURS, HALF_HOT)
     contenders = [Contender(name, partial(start, name)) for name in names]
+    contenders.append(Contender(f"{OURS}, pandas there", partial(start, OURS, with_pandas=True)))
     return Group("reopening", contenders, budgets=[Budget("in all s", name, 0.5) for name in names])
 
 

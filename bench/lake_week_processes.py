@@ -85,10 +85,12 @@ class Children:
                         self.peak_bytes = max(self.peak_bytes, peak_bytes(child.pid))
 
 
-def reopening(folder: Path, days: int) -> Figures:
+def reopening(folder: Path, days: int, *, with_pandas: bool = False) -> Figures:
     """Return what a new process needs until it has its first answer, for all last values then, and its peak memory."""
     started_s = time.perf_counter()
-    told = subprocess.run(_visiting("ask", folder, days), check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(
+        _visiting("ask-with-pandas" if with_pandas else "ask", folder, days), check=True, capture_output=True, text=True
+    ).stdout
     moments, memory = map(json.loads, told.splitlines())
     assert (moments["samples"], moments["series"]) == (_SAMPLES_PER_HOUR, SERIES)
     return {

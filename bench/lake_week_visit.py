@@ -1,7 +1,8 @@
 """A process that uses the lake of ``lake_week``: ``python -m bench.lake_week_visit WHAT FOLDER DAYS END_NS``.
 
 ``ask`` asks for the last hour of a series, for the last value of each and then every question; ``idle`` has the lake
-open and maintained until its input ends.  It prints lines of JSON: when it came how far by the clock that all processes
+open and maintained until its input ends.  Where pandas is installed Arrow loads it when it first reads; ``ask`` hides it,
+as ``pip install "firstlight[hub]"`` does not bring it, and ``ask-with-pandas`` does not.  It prints lines of JSON: when it came how far by the clock that all processes
 share, and last its peak memory.  What it imports is part of what is measured, so it imports no more than it needs.
 """
 
@@ -14,7 +15,15 @@ from typing import Any
 _HOUR_NS = 3_600_000_000_000
 
 
+class _WithoutPandas:
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
 def _visit(what: str, folder: str, days: int, end_ns: int) -> None:
+    if what == "ask":
+        sys.meta_path.insert(0, _WithoutPandas())  # type: ignore[arg-type]
     moments = {"began": time.perf_counter()}
     from firstlight.app.lake import Lake
     from firstlight.model import named
