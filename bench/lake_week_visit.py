@@ -1,9 +1,10 @@
 """A process that uses the lake of ``lake_week``: ``python -m bench.lake_week_visit WHAT FOLDER DAYS END_NS``.
 
 ``ask`` asks for the last hour of a series, for the last value of each and then every question; ``idle`` has the lake
-open and maintained until its input ends.  Where pandas is installed Arrow loads it when it first reads; ``ask`` hides it,
-as ``pip install "firstlight[hub]"`` does not bring it, and ``ask-with-pandas`` does not.  It prints lines of JSON: when it came how far by the clock that all processes
-share, and last its peak memory.  What it imports is part of what is measured, so it imports no more than it needs.
+open and maintained until its input ends.  Where pandas is installed Arrow loads it when it first reads; ``ask`` hides
+it, as ``pip install "firstlight[hub]"`` does not bring it, and ``ask-with-pandas`` does not.  It prints lines of JSON:
+when it came how far by the clock that all processes share, and last its peak memory.  What it imports is part of what
+is measured, so it imports no more than it needs.
 """
 
 import json
