@@ -207,12 +207,19 @@ class _Store:
         self._connection = http.client.HTTPConnection(self._server.address)
 
     def ask(self, path: str, parameters: dict[str, Any]) -> bytes:
-        query = urllib.parse.urlencode({**parameters, **self._parameters})
-        self._connection.request("GET", f"/api/v1/{path}?{query}")
-        answer = self._connection.getresponse()
+        address = f"/api/v1/{path}?{urllib.parse.urlencode({**parameters, **self._parameters})}"
+        try:
+            answer = self._answer(address)
+        except http.client.RemoteDisconnected:  # it waited for longer than the server does while others were asked
+            self._connection.close()
+            answer = self._answer(address)
         body = answer.read()
         assert answer.status == http.client.OK, body[:500]
         return body
+
+    def _answer(self, address: str) -> http.client.HTTPResponse:
+        self._connection.request("GET", address)
+        return self._connection.getresponse()
 
     def close(self) -> None:
         self._connection.close()
