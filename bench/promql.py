@@ -263,7 +263,7 @@ def _fleet() -> Any:
     ]
     for number in range(FLEET_ROUNDS):
         time_ms = _END_MS - (FLEET_ROUNDS - number) * FLEET_STEP_MS
-        values += rng.integers(0, 100, FLEET_SERIES)
+        values += rng.uniform(0, 100, FLEET_SERIES)  # no two rates are the same, so topk has no choice
         for at, writer in enumerate(writers):
             part = slice(at * PER_BODY, (at + 1) * PER_BODY)
             yield writer.body(np.full(PER_BODY, time_ms), values[part])

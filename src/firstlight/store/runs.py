@@ -45,6 +45,19 @@ def between(run: Runs, start_ns: int, end_ns: int) -> Runs:
     return Runs(run.ids, np.array([end - first]), run.times_ns[first:end], run.values[first:end])
 
 
+def chosen(runs: Runs, ids: Any) -> Runs:
+    """Return the samples of those of ``ids`` (ascending) that are there."""
+    if not len(runs.ids):
+        return NO_RUNS
+    at = np.minimum(np.searchsorted(runs.ids, ids), len(runs.ids) - 1)
+    at = at[runs.ids[at] == ids]
+    if len(at) == len(runs.ids):
+        return runs
+    lengths = runs.lengths[at]
+    rows = ranges(runs.starts()[at], lengths)
+    return Runs(runs.ids[at], lengths, runs.times_ns[rows], runs.values[rows])
+
+
 def within(runs: Runs, start_ns: int, end_ns: int) -> Runs:
     """Return the samples of ``runs`` with ``start_ns <= time < end_ns``."""
     if not len(runs.ids):

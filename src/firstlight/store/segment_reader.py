@@ -11,12 +11,12 @@ from firstlight.store.columns import raw
 from firstlight.store.footer import FOOTER_ROW_GROUP_BYTES, Footer
 from firstlight.store.growing import ranges
 from firstlight.store.kept import Kept
-from firstlight.store.runs import NO_RUNS, Runs, between, joined, within
+from firstlight.store.runs import NO_RUNS, Runs, between, chosen, joined, within
 
 DEFAULT_KEPT_BYTES = 48 * 2**20
 _NS_PER_US = 1000
 _FEW_SERIES = 16
-"""So many series of one row group are kept apart, decoded; when more are asked for, the rest of the work is larger."""
+"""So many series of one row group are kept apart, decoded; when more are asked for, the whole row group is."""
 
 _ENTRY_BYTES = 400
 _COLUMNS = ("series_id", "time", "ns", "value_int", "value_divisor", "value_double")
@@ -55,6 +55,11 @@ class _Group:
         lengths = self.starts[at + 1] - self.starts[at]
         rows = slice(self.starts[at[0]], self.starts[at[0] + 1]) if len(at) == 1 else ranges(self.starts[at], lengths)
         return Runs(self.ids[at], lengths, self._times_ns(rows), self._values(rows))
+
+    def all(self) -> Runs:
+        """Return all samples."""
+        rows = slice(None)
+        return Runs(self.ids, np.diff(self.starts), self._times_ns(rows), self._values(rows))
 
     def last(self) -> Runs:
         """Return the newest sample of each series."""
@@ -98,7 +103,7 @@ class SegmentReader:
         for group in groups:
             wanted = ids[first[group] : end[group]]
             if len(wanted) > _FEW_SERIES:
-                pieces.append(within(_read(footer, group).runs(wanted), start_ns, end_ns))
+                pieces.append(within(chosen(self._whole(footer, group), wanted), start_ns, end_ns))
             else:
                 found = self._of_group(footer, group, wanted)
                 pieces += (between(one, start_ns, end_ns) for one in found)
@@ -112,6 +117,15 @@ class SegmentReader:
             groups = range(len(footer.rows))
             found = _last_of_each([_read(footer, group).last() for group in groups])
             self._kept.put((segment.path, "last"), found, 32 * len(found.ids) + _ENTRY_BYTES)
+        return found
+
+    def _whole(self, footer: Footer, group: int) -> Runs:
+        """Return all samples of a row group."""
+        key = (footer.path, group)
+        found: Runs | None = self._kept.get(key)
+        if found is None:
+            found = _read(footer, group).all()
+            self._kept.put(key, found, 16 * len(found.values) + 16 * len(found.ids) + _ENTRY_BYTES)
         return found
 
     def _of_group(self, footer: Footer, group: int, ids: Any) -> list[Runs]:

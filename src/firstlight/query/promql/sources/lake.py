@@ -41,7 +41,7 @@ class LakeSource:
     def __init__(self, reader: LakeReader) -> None:
         self.reader = reader
         self._names: Names | None = None
-        self._labels: dict[int, Labels] = {}
+        self._labels: dict[int, tuple[str, Labels]] = {}
         self.histograms = HistogramReader()
 
     def select(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, limits: Limits) -> Selected:
@@ -96,12 +96,11 @@ class LakeSource:
         known = self._labels
         if len(known) + len(ids) > _LABELS_KEPT:
             known = self._labels = {}
-        found: list[Labels] = []
-        for series_id, one in zip(ids, series, strict=True):
-            labels = known.get(series_id)
-            if labels is None:
-                labels = known[series_id] = shown_labels(one)
-            found.append(labels)
+        found = [known.get(series_id) for series_id in ids]
+        for place, shown in enumerate(found):
+            if shown is None:
+                labels = shown_labels(series[place])
+                found[place] = known[ids[place]] = (dict(labels)[NAME], labels)
         return _by_name(found, series, of_name)
 
 
@@ -164,18 +163,19 @@ def _union(sets: Iterable[Any]) -> Any:
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
-def _by_name(found: list[Labels], series: Sequence[Series], matchers: Sequence[Matcher]) -> list[Labels | None]:
+def _by_name(found: Sequence[Any], series: Sequence[Series], matchers: Sequence[Matcher]) -> list[Labels | None]:
     """Leave out the series whose shown name is not meant; one that is asked for by its own name has that."""
     if not matchers:
-        return list(found)
-    shown = [dict(labels)[NAME] for labels in found]
-    distinct = sorted(set(shown))
+        return [labels for _, labels in found]
+    distinct = sorted({name for name, _ in found})
     meant = set(distinct)
     for matcher in matchers:
         meant &= {name for name, is_meant in zip(distinct, _chooser(matcher)(distinct), strict=True) if is_meant}
+    if len(meant) == len(distinct):
+        return [labels for _, labels in found]
     asked = matchers[0].value if len(matchers) == 1 and matchers[0].op == "=" else None
     answers: list[Labels | None] = []
-    for labels, name, one in zip(found, shown, series, strict=True):
+    for (name, labels), one in zip(found, series, strict=True):
         if name in meant:
             answers.append(labels)
         elif one.name == asked and one.field == "value":
