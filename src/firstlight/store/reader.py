@@ -20,7 +20,7 @@ from firstlight.store.hot import Block
 from firstlight.store.index import SeriesIndex
 from firstlight.store.intact import Intact
 from firstlight.store.layout import FileKey, Layout
-from firstlight.store.runs import NO_RUNS, Runs, merged
+from firstlight.store.runs import NO_RUNS, Runs, merged_pieces
 from firstlight.store.segment_reader import SegmentReader
 from firstlight.store.tail import FileTail, Tail
 
@@ -141,8 +141,8 @@ class LakeReader:
             return NO_RUNS
         begin_us, end_us = start_ns // 1000, (end_ns - 1) // 1000
         segments = self.sealed("samples", view, begin_us, end_us)
-        sealed = [self.samples.runs(segment, ids, start_ns, end_ns) for segment in segments]
-        return merged([*sealed, *(block.runs(ids, start_ns, end_ns) for block in self.blocks(view))])
+        sealed = [self.samples.pieces(segment, ids, start_ns, end_ns) for segment in segments]
+        return merged_pieces([*sealed, *([block.runs(ids, start_ns, end_ns)] for block in self.blocks(view))])
 
     def blocks(self, view: View) -> list[Block]:
         """Return the tail's samples as sorted blocks."""

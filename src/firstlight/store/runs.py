@@ -83,30 +83,43 @@ def joined(pieces: Sequence[Runs]) -> Runs:
 
 
 def merged(sources: Sequence[Runs]) -> Runs:
-    """Return all samples of ``sources`` series by series in the order of time.
+    """Return all samples of ``sources`` series by series in the order of time; see :func:`merged_pieces`."""
+    return merged_pieces([[source] for source in sources])
+
+
+def merged_pieces(sources: Sequence[Sequence[Runs]]) -> Runs:
+    """Return all samples series by series in the order of time, copied once.
 
     Of two with the same series and time only that of the later source, in one source the later one, is kept.
+
+    Args:
+        sources: of each its pieces, as :func:`joined` takes them.
     """
-    sources = [source for source in sources if len(source.times_ns)]
-    if not sources:
+    filled = [[piece for piece in source if len(piece.times_ns)] for source in sources]
+    filled = [source for source in filled if source]
+    if not filled:
         return NO_RUNS
-    whole = sources[0] if len(sources) == 1 else _interleaved(sorted(sources, key=lambda one: int(one.times_ns.min())))
-    return whole if _ascends(whole) else _resolved(sources)
+    if len(filled) == 1:
+        whole = joined(filled[0])
+    else:
+        whole = _interleaved(sorted(filled, key=lambda source: min(int(piece.times_ns.min()) for piece in source)))
+    return whole if _ascends(whole) else _resolved([piece for source in filled for piece in source])
 
 
-def _interleaved(sources: Sequence[Runs]) -> Runs:
+def _interleaved(sources: Sequence[Sequence[Runs]]) -> Runs:
     """Put the samples of each series together, source after source."""
-    ids = np.unique(np.concatenate([source.ids for source in sources]))
-    places = [np.searchsorted(ids, source.ids) for source in sources]
-    lengths = np.zeros((len(sources), len(ids)), np.int64)
-    for row, place, source in zip(lengths, places, sources, strict=True):
-        row[place] = source.lengths
-    starts = (np.cumsum(lengths.T) - lengths.T.reshape(-1)).reshape(lengths.T.shape).T
-    total = int(lengths.sum())
-    times_ns, values = np.empty(total, np.int64), np.empty(total)
-    for row, place, source in zip(starts, places, sources, strict=True):
-        _put(source, row[place], times_ns, values)
-    return Runs(ids, lengths.sum(axis=0), times_ns, values)
+    pieces = [piece for source in sources for piece in source]
+    ids = np.unique(np.concatenate([piece.ids for piece in pieces]))
+    places = [np.searchsorted(ids, piece.ids) for piece in pieces]
+    totals = np.zeros(len(ids), np.int64)
+    for place, piece in zip(places, pieces, strict=True):
+        totals[place] += piece.lengths
+    ends = np.cumsum(totals) - totals
+    times_ns, values = np.empty(int(totals.sum()), np.int64), np.empty(int(totals.sum()))
+    for place, piece in zip(places, pieces, strict=True):
+        _put(piece, ends[place], times_ns, values)
+        ends[place] += piece.lengths
+    return Runs(ids, totals, times_ns, values)
 
 
 def _put(source: Runs, starts: Any, times_ns: Any, values: Any) -> None:

@@ -87,7 +87,13 @@ class SegmentReader:
         self._kept = Kept(kept_bytes)
 
     def runs(self, segment: Segment, ids: Any, start_ns: int, end_ns: int) -> Runs:
+        """Return :meth:`pieces` in one; raises likewise."""
+        return joined(self.pieces(segment, ids, start_ns, end_ns))
+
+    def pieces(self, segment: Segment, ids: Any, start_ns: int, end_ns: int) -> list[Runs]:
         """Return the samples of series ``ids`` (int64, ascending) with ``start_ns <= time < end_ns``.
+
+        Ids ascend from one piece to the next; the last of one may go on.
 
         Raises:
             FileNotFoundError: the file was replaced by another one; look at the catalog again.
@@ -107,7 +113,7 @@ class SegmentReader:
             else:
                 found = self._of_group(footer, group, wanted)
                 pieces += (between(one, start_ns, end_ns) for one in found)
-        return joined(pieces)
+        return pieces
 
     def last(self, segment: Segment) -> Runs:
         """Return the newest sample of each series in a segment; raises like :meth:`runs`."""
