@@ -150,7 +150,8 @@ class LakeReader:
 
     def tail_table(self, name: str, view: View) -> pa.Table:
         """Return the tail's rows of table ``name`` (``samples`` in its own schema) in ``view``."""
-        return pa.concat_tables([schema.TAIL[name].empty_table(), *self.tail.tables(name, view.files, view.files)])
+        pieces = [table for table in self.tail.tables(name, view.files, view.files) if table.num_rows]
+        return pa.concat_tables([schema.nothing(name), *pieces]) if pieces else schema.nothing(name)
 
     def series(self, view: View) -> SeriesIndex:
         """Return the index with every series of ``view``."""

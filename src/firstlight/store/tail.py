@@ -132,7 +132,8 @@ class _Growing:
             self._small = []
 
     def whole(self, name: str) -> pa.Table:
-        return pa.concat_tables([schema.TAIL[name].empty_table(), *self._large, *self._small])
+        pieces = [*self._large, *self._small]
+        return pa.concat_tables([schema.nothing(name), *pieces]) if pieces else schema.nothing(name)
 
 
 class Tail:

@@ -71,7 +71,8 @@ class HistogramReader:
         found: list[Rows] = []
         for segment in reader.sealed(_TABLE, view, start_ns // _NS_PER_US, (end_ns - 1) // _NS_PER_US):
             found += self._of_segment(segment, ids, span_ns, limits)
-        found += map(_rows, _wanted(reader.tail_table(_TABLE, view), ids, span_ns, limits))
+        if (tail := reader.tail_table(_TABLE, view)).num_rows:
+            found += map(_rows, _wanted(tail, ids, span_ns, limits))
         return _in_order(found) if found else None
 
     def _of_segment(self, segment: Segment, ids: Any, span_ns: tuple[int, int], limits: Limits) -> list[Rows]:
