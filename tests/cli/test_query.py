@@ -13,11 +13,19 @@ import pytest
 
 from firstlight.app.lake import Lake
 from firstlight.query.promql.answer_bytes import answer_bytes
-from tests.cli.conftest import surroundings
+from tests.cli.conftest import recorded, surroundings
 from tests.cli.terminal import on_terminal
 
 CPU = 'host_cpu_busy_ratio{cpu=~"0|1"}'
 ANSI = re.compile(r"\x1b\[[\d;]*m")
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Return a data directory whose newest samples are new: questions are about now."""
+    with Lake.open(tmp_path / "data", maintain=False) as lake:
+        lake.append(recorded(time.time_ns()))
+    return tmp_path / "data"
 
 
 def rows_of(text):
