@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from firstlight.app.lake import Lake
 from firstlight.cli.options import Wanted
 from firstlight.cli.shell import PROMPT, Shell
-from tests.cli.conftest import surroundings
+from tests.cli.conftest import recorded, surroundings
 
 
 @pytest.fixture(params=["hub", "data"])
@@ -156,7 +157,10 @@ def test_commands_are_completed() -> None:
     assert shell.completenames("te") == ["telemetry"]
 
 
-def test_promql_is_asked_with_its_own_quotes(firstlight_command, data):
+def test_promql_is_asked_with_its_own_quotes(firstlight_command, tmp_path):
+    data = tmp_path / "data"
+    with Lake.open(data, maintain=False) as lake:
+        lake.append(recorded(time.time_ns()))
     lines = 'query sum(host_cpu_busy_ratio{cpu=~"0|1"})\nquery --csv -- -1\nmetrics cpu\n'
     answer = firstlight_command("shell", "--data", str(data), stdin=lines)
     assert answer.returncode == 0

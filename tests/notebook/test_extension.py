@@ -25,9 +25,9 @@ from firstlight.query.promql.frame import Frame
 S = 10**9
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("notebook") / "my lake"
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    path = tmp_path / "my lake"
     batch = Batch(Resource("host"))
     for cpu in "01":
         for back in range(100):
