@@ -167,7 +167,7 @@ def benchmark() -> Benchmark:
         Group(
             "questions, ms",
             [Contender(name, partial(_asking, make)) for name, make in MAKERS.items()],
-            [Bar("p95", ours, peer, 1)],
+            [Bar("p95", ours, peer, 2), Bar("mean", ours, peer, 2), Bar("sum by 2", ours, peer, 2)],
         ),
         Group(
             "bytes",

@@ -1,6 +1,8 @@
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import pytest
 import firstlight
 from firstlight.app.asking import sql
 from firstlight.app.lake import Lake
-from firstlight.errors import NotReachable, QuerySyntaxError, UsageError
+from firstlight.app.settings import load
+from firstlight.errors import FirstlightError, NotReachable, QuerySyntaxError, UsageError
 from firstlight.model import Batch, Kind, Resource, Series
 
 S = 10**9
@@ -83,3 +86,26 @@ def test_the_usual_place_is_the_directory_of_the_settings(directory: Path) -> No
         check=False,
     )
     assert NOBODY in done.stderr
+
+
+def test_the_token_of_this_machines_hub_is_shown_to_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "firstlight.toml").write_text('[hub]\ntoken = "of this machine"\n')
+    monkeypatch.setenv("FIRSTLIGHT_CONFIG", str(tmp_path / "firstlight.toml"))
+    assert load().settings.hub.token == "of this machine"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("FIRSTLIGHT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        heard: list[bytes] = []
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                heard.append(connection.recv(65_536))
+                connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(FirstlightError):
+            firstlight.promql("up")
+        thread.join()
+    assert b"GET " in heard[0]
+    assert b"of this machine" not in heard[0]

@@ -1,7 +1,6 @@
 """The explore page in a real browser over a real hub: queries are written, found again and linked to."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -19,7 +18,7 @@ from tests.hub.explore_session import (
     type_into,
     window,
 )
-from tests.hub.page_session import Hub, running_browser, running_hub, until
+from tests.hub.page_session import Hub, running_hub, until
 
 SQL = "select name, count(*) as many from metrics where name = 'queue_depth' group by all"
 
@@ -28,12 +27,6 @@ SQL = "select name, count(*) as many from metrics where name = 'queue_depth' gro
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     with running_hub(tmp_path_factory.mktemp("explore")) as running:
         yield filled(running)
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    with running_browser(chromium_path) as running:
-        yield running
 
 
 @pytest.fixture

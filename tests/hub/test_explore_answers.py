@@ -1,25 +1,18 @@
 """The explore page in a real browser over a real hub: what is drawn, listed and said, and the time it is of."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.hub.explore_session import drag, drawn, explore, filled, new_page, said, window
-from tests.hub.page_session import Hub, running_browser, running_hub, until
+from tests.hub.page_session import Hub, running_hub, until
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     with running_hub(tmp_path_factory.mktemp("explore")) as running:
         yield filled(running)
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    with running_browser(chromium_path) as running:
-        yield running
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from firstlight.query.promql.language.signatures import AGGREGATIONS, SIGNATURES
-from tests.hub.page_session import Hub, running_browser, running_hub
+from tests.hub.page_session import Hub, running_hub
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 RUN = """async ([module, body]) => {
@@ -21,12 +21,6 @@ RUN = """async ([module, body]) => {
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     with running_hub(tmp_path_factory.mktemp("words")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    with running_browser(chromium_path) as running:
         yield running
 
 

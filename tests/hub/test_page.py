@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.hub.page_session import WATCH_POLICY, Hub, look, opened, running_browser, running_hub, until
+from tests.hub.page_session import WATCH_POLICY, Hub, look, opened, running_hub, until
 
 CHARTS = ("cpu", "memory", "load", "network", "disk")
 # How many pixels of a chart's canvas have anything drawn on them, and what they look like.
@@ -26,12 +25,6 @@ KNOWN_POINTS = """(id) => document.querySelector(`[data-plot=${id}]`).uplot.data
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     with running_hub(tmp_path_factory.mktemp("page")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    with running_browser(chromium_path) as running:
         yield running
 
 

@@ -1,13 +1,12 @@
 """The page's arithmetic, and its stream over a hub that dies and comes back."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.hub.page_session import Hub, opened, running_browser, running_hub, until
+from tests.hub.page_session import Hub, opened, running_hub, until
 
 # Runs a body with the grid's names and a span of 20 buckets of 1 s in scope; undefined becomes "between".
 GRID = """async (body) => {
@@ -21,12 +20,6 @@ GRID = """async (body) => {
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     with running_hub(tmp_path_factory.mktemp("page")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    with running_browser(chromium_path) as running:
         yield running
 
 

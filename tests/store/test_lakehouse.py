@@ -28,7 +28,8 @@ def made_by_its_client(folder: Path) -> Path:
     connection.execute(f"ATTACH 'ducklake:sqlite:{path}' AS lake (DATA_PATH '{folder}/theirs/')")
     connection.execute("BEGIN")
     for name, columns in schema.TABLES.items():
-        connection.execute(f"CREATE TABLE lake.{name} ({schema.sql_columns(columns)})")
+        described = ", ".join(f'"{column.name}" {schema.SQL_TYPES[column.type]}' for column in columns)
+        connection.execute(f"CREATE TABLE lake.{name} ({described})")
     connection.execute("COMMIT")
     connection.execute("CALL lake.set_option('data_inlining_row_limit', 0)")
     connection.close()

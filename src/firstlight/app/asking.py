@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 DEFAULT_ROWS = 100_000
 _URL_VARIABLE = "FIRSTLIGHT_URL"
 _TOKEN_VARIABLE = "FIRSTLIGHT_TOKEN"  # noqa: S105 - a name
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 def promql(  # noqa: PLR0913 - one name for each thing that people say
@@ -128,15 +127,15 @@ def _client(url: str, token: str) -> "HubClient":
 
 
 def _usual() -> Place:
-    from firstlight.app.hub_client import DEFAULT_PORT, Address, HubClient
+    from firstlight.app.hub_client import ANY_ADDRESS, DEFAULT_PORT, Address, HubClient
     from firstlight.app.settings import load
 
     settings = load().settings
-    token = os.environ.get(_TOKEN_VARIABLE, "") or settings.hub.token
+    token = os.environ.get(_TOKEN_VARIABLE, "")
     if url := os.environ.get(_URL_VARIABLE):
-        return _HubPlace(_client(url, token))
-    host = _ANY_ADDRESS.get(settings.hub.host, settings.hub.host)
-    hub = HubClient(Address(False, host, settings.hub.port or DEFAULT_PORT), None, token)
+        return _HubPlace(_client(url, token))  # not the settings' token, which is for this machine's hub alone
+    host = ANY_ADDRESS.get(settings.hub.host, settings.hub.host)
+    hub = HubClient(Address(False, host, settings.hub.port or DEFAULT_PORT), None, token or settings.hub.token)
     if hub.lives():
         return _HubPlace(hub)
     if not settings.data_path.is_dir():

@@ -22,6 +22,9 @@ from firstlight.errors import (
 )
 
 DEFAULT_PORT = 4318
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+"""What a client on this machine says instead of every address that a hub listens on."""
+
 DEFAULT_TIMEOUT_S = 10.0
 QUERY_TIMEOUT_S = 40.0
 """A hub stops a query after 30 s (``limits.query_time_s``), and then says so itself."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from firstlight.cli.wire import Table
     from firstlight.query.promql.frame import Frame
 
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
@@ -114,7 +112,7 @@ def usual(wanted: Wanted) -> Usual:
     Raises:
         ConfigError: a setting is wrong.
     """
-    from firstlight.app.hub_client import DEFAULT_PORT, Address, HubClient, parse_address
+    from firstlight.app.hub_client import ANY_ADDRESS, DEFAULT_PORT, Address, HubClient, parse_address
     from firstlight.app.settings import load
 
     settings = load().settings

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
+from firstlight.app.hub_client import ANY_ADDRESS
 from firstlight.app.memory import give_large_blocks_back
 from firstlight.app.platform import Platform
 from firstlight.app.presence import Address, Presence
@@ -23,7 +24,6 @@ _GRACE_S = 3
 _KEEP_ALIVE_S = 15
 # A peer that takes no byte for this long is gone; without it a stalled reader would hold its connection for ever.
 _PEER_TIMEOUT_MS = 30_000
-_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a client on this machine says instead
 
 
 def serve(resolved: Resolved) -> int:
@@ -155,7 +155,7 @@ def listen(listener: socket.socket, host: str) -> None:
 
 def url_of(host: str, port: int) -> str:
     """Return the address by which a client on this machine reaches a hub that listens on ``host``."""
-    reachable = _EVERY_ADDRESS.get(host, host)
+    reachable = ANY_ADDRESS.get(host, host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 

@@ -76,11 +76,11 @@ def due(snapshot: Snapshot, now_us: int, goes_before_us: Callable[[str, int], in
     for found in snapshot.segments.get("samples", ()):
         days.setdefault(found.begin_us // US_PER_DAY, []).append(found)
     rollups = _by_day(snapshot)
+    limits = {table: goes_before_us(table, now_us) for table in STEPS_US}
     work = []
     for day, segments in days.items():
         if len(segments) == 1 and day < now_us // US_PER_DAY and now_us - segments[0].since_us > QUIET_S * _US_PER_S:
             there = rollups.get(day, [])
-            limits = {table: goes_before_us(table, now_us) for table in STEPS_US}
             stay = frozenset(t for t, limit in limits.items() if limit is None or (day + 1) * US_PER_DAY > limit)
             if "rollup_1h" in stay and not any(_same_name(path, segments[0].path) for _, path in there):
                 work.append(Work(day, segments[0], tuple(there), stay))

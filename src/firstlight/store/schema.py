@@ -217,8 +217,3 @@ def _paths(column: pa.Field) -> list[str]:
     if pa.types.is_list(column.type):
         return [column.name, f"{column.name}.element"]
     return [column.name]
-
-
-def sql_columns(schema: pa.Schema) -> str:
-    """Return the columns of ``schema`` as SQL: ``name TYPE, …``."""
-    return ", ".join(f'"{field.name}" {SQL_TYPES[field.type]}' for field in schema)

@@ -6,7 +6,7 @@ import numpy as np
 
 from firstlight.query.promql.context import Context
 from firstlight.query.promql.language.syntax import Expr, MatrixSelector, Paren, Subquery, VectorSelector
-from firstlight.query.promql.sources.source import Selected
+from firstlight.query.promql.sources.source import Selected, are_there
 from firstlight.query.promql.values import Steps, Vector, empty
 from firstlight.query.promql.windows.positions import positions
 from firstlight.query.promql.windows.ranges import STALE_BITS, Ranges, split
@@ -103,6 +103,6 @@ def _subquery(context: Context, expr: Subquery, steps: Steps) -> Ranges:
 def _unhinted(histograms: Any) -> Any:
     """Return histograms that say nothing of resets: the sample before may not be part of the subquery."""
     found = histograms.copy()
-    for at in np.flatnonzero(found != None).tolist():  # noqa: E711  numpy compares each
+    for at in np.flatnonzero(are_there(found)).tolist():
         found[at] = found[at].unhinted()
     return found

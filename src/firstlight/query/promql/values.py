@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from firstlight.query.promql.sources.source import Labels
+from firstlight.query.promql.sources.source import Labels, are_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Vector:
         """``(N, S)`` bool, where there is a histogram."""
         if self.histograms is None:
             return np.zeros(self.present.shape, bool)
-        return self.present & (self.histograms != None)  # noqa: E711  numpy compares each
+        return self.present & are_there(self.histograms)
 
     @property
     def is_float(self) -> Any:

@@ -14,6 +14,7 @@ from firstlight.query.promql.histograms.text import text_form
 from firstlight.query.promql.histograms.troubles import Trouble
 from firstlight.query.promql.label_sets import name_of
 from firstlight.query.promql.language.syntax import Aggregate
+from firstlight.query.promql.sources.source import are_there
 from firstlight.query.promql.values import Vector
 
 
@@ -39,7 +40,7 @@ def aggregated(notes: Annotations, expr: Aggregate, groups: Groups, plain: Vecto
             note(notes, answer, name_of(groups.vector.labels[pieces[group].start]), expr.expr.place)
         else:
             histograms[group, step] = answer
-    present = (plain.present & ~both) | (histograms != None)  # noqa: E711  numpy compares each
+    present = (plain.present & ~both) | are_there(histograms)
     return Vector(plain.labels, plain.values, present, plain.nameless, histograms)
 
 

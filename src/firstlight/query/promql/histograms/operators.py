@@ -9,6 +9,7 @@ import numpy as np
 from firstlight.query.promql.annotations import Annotations
 from firstlight.query.promql.histograms.arithmetic import divide, multiply
 from firstlight.query.promql.language.syntax import Binary
+from firstlight.query.promql.sources.source import are_there
 from firstlight.query.promql.values import Vector
 
 
@@ -49,4 +50,4 @@ def with_scalar(notes: Annotations, expr: Binary, vector: Vector, scalar: Any, *
             histograms[row, step] = scaled(vector.histograms[row, step], float(scalar[step]))
     else:
         incomparable(notes, expr, vector, is_swapped=is_swapped)
-    return replace(vector, present=histograms != None, histograms=histograms)  # noqa: E711  numpy compares each
+    return replace(vector, present=are_there(histograms), histograms=histograms)

@@ -15,6 +15,7 @@ from firstlight.query.promql.histograms.troubles import Trouble
 from firstlight.query.promql.label_sets import name_of
 from firstlight.query.promql.language.durations import seconds_of
 from firstlight.query.promql.language.syntax import Place
+from firstlight.query.promql.sources.source import are_there
 from firstlight.query.promql.windows.folding import total_between
 from firstlight.query.promql.windows.ranges import Ranges, Windows
 
@@ -71,7 +72,7 @@ class _Line:
 
     def put_histograms(self, histograms: Any) -> None:
         self.made.histograms[self.row] = histograms
-        self.made.present[self.row] |= histograms != None  # noqa: E711  numpy compares each
+        self.made.present[self.row] |= are_there(histograms)
 
 
 def complete(asked: Asked, block: Ranges, windows: Windows, made: Made) -> None:
@@ -108,7 +109,7 @@ def _rates(name: str, line: _Line) -> set[Trouble]:
 
 
 def _instant_rates(name: str, line: _Line) -> set[Trouble]:
-    is_histogram = np.append(line.windows.histograms != None, False)  # noqa: E711  numpy compares each
+    is_histogram = np.append(are_there(line.windows.histograms), False)
     line.made.present[line.row] &= ~is_histogram[line.windows.end - 1] & ~is_histogram[line.windows.end - 2]
     found, troubles = histogram_rates.instant_rates(line.windows, counter=name == "irate")
     line.put_histograms(found)

@@ -12,6 +12,7 @@ from firstlight.query.promql.histograms.arithmetic import add, coarser, divide, 
 from firstlight.query.promql.histograms.histogram import Hint, Histogram
 from firstlight.query.promql.histograms.tables import Table, table_of
 from firstlight.query.promql.histograms.troubles import Trouble
+from firstlight.query.promql.sources.source import are_there
 
 _NS_PER_S = 1e9
 _CLOSE = 1.1
@@ -62,7 +63,7 @@ def instant_rates(windows: HistogramWindows, *, counter: bool) -> Rated:
     """Return ``irate`` (of a counter) or ``idelta`` of the last two samples of each window."""
     answers = np.full(len(windows.first), None, object)
     troubles: set[Trouble] = set()
-    is_histogram = windows.histograms != None  # noqa: E711 - element by element
+    is_histogram = are_there(windows.histograms)
     known: dict[int, Histogram | None] = {}
     for step in np.flatnonzero(windows.end - windows.first > 1).tolist():
         last = int(windows.end[step]) - 1
@@ -100,7 +101,7 @@ def _differ(now: Any, before: Any) -> Any:
 
 def _flags(values: Any, histograms: Any, of_histograms: Any, of_floats: Any) -> Any:
     flags = np.zeros(len(histograms), bool)
-    is_histogram = histograms != None  # noqa: E711 - element by element
+    is_histogram = are_there(histograms)
     flags[1:] = np.where(is_histogram[1:] != is_histogram[:-1], True, of_floats(values[1:], values[:-1]))
     for place in np.flatnonzero(is_histogram[1:] & is_histogram[:-1]).tolist():
         flags[place + 1] = of_histograms(histograms[place + 1], histograms[place])
@@ -109,7 +110,7 @@ def _flags(values: Any, histograms: Any, of_histograms: Any, of_floats: Any) -> 
 
 def _of_histograms_only(windows: HistogramWindows, least: int, troubles: set[Trouble]) -> tuple[HistogramWindows, Any]:
     """The windows with at least ``least`` histograms and no float, over the histograms alone; and which they are."""
-    is_histogram = windows.histograms != None  # noqa: E711 - element by element
+    is_histogram = are_there(windows.histograms)
     so_far = np.concatenate(([0], is_histogram.cumsum()))
     first, end = so_far[windows.first], so_far[np.maximum(windows.end, windows.first)]
     found, samples = end - first, windows.end - windows.first

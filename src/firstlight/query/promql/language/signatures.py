@@ -10,7 +10,6 @@ AGGREGATIONS = frozenset(
         "stddev", "stdvar", "sum", "topk",
     }
 )  # fmt: skip
-WITH_PARAMETER = frozenset({"bottomk", "count_values", "limitk", "limit_ratio", "quantile", "topk"})
 
 
 @dataclass(frozen=True, slots=True)

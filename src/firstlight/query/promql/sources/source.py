@@ -42,3 +42,8 @@ class Source(Protocol):
             QueryError: a limit is reached, or a matcher is wrong.
         """
         ...
+
+
+def are_there(histograms: Any) -> Any:
+    """Return where an array of objects has a histogram and not None; bool, of the same shape."""
+    return histograms != None  # noqa: E711 - numpy compares each

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.query.promql.limits import Limits
-from firstlight.query.promql.sources.source import Labels
+from firstlight.query.promql.sources.source import Labels, are_there
 from firstlight.query.promql.values import Steps
 from firstlight.query.promql.windows.positions import share_times, window_positions
 
@@ -170,9 +170,9 @@ def split(times_ns: Any, values: Any, histograms: Any, lengths: Any) -> tuple[Sa
     if np.isnan(values).any():
         is_stale = values.view(np.int64) == STALE_BITS
         if histograms is not None:
-            is_stale &= histograms == None  # noqa: E711  numpy compares each
+            is_stale &= ~are_there(histograms)
         found = found.kept(~is_stale)
     if found.histograms is None:
         return found, None
-    floats = found.kept(found.histograms == None)  # noqa: E711  numpy compares each
+    floats = found.kept(~are_there(found.histograms))
     return Samples(floats.times_ns, floats.values, floats.starts, floats.lengths), found
